@@ -1,0 +1,60 @@
+/**
+ * The port of a channel: what every way of sending and receiving offers, whatever its wire looks like.
+ *
+ * A channel knows neither the store nor why a message is sent, and it decides nothing about retrying: it says
+ * what happened ({@link SendOutcome}).
+ *
+ * @module
+ */
+import type { AccountId, Address } from "../domain/address.ts";
+import type { InboundEvent } from "../domain/events.ts";
+import type { SendOutcome } from "../domain/message.ts";
+import type { Condition, Service } from "../runtime/service.ts";
+
+/** What a channel needs to hand a message over. */
+export interface OutgoingRequest {
+  /** The outbox row, for logs and for the journal. */
+  readonly id: number;
+  readonly recipient: Address;
+  readonly body: string;
+}
+
+/** Something that reached us, as it came: stored before anything looks into it. */
+export interface RawEvent {
+  readonly account: AccountId;
+  /** The same thing seen twice has the same id: unique per account. At most 190 characters, no phone number in clear. */
+  readonly externalId: string;
+  /** Whose messages are handled one after another: hash of the sender, no phone number in clear. At most 64 characters. */
+  readonly lane: string;
+  /** The wire form, as text. */
+  readonly body: string;
+  readonly receivedAtMs: number;
+}
+
+/**
+ * Takes events in. Resolves when all of them are stored (or in the spool): only then is the source acknowledged
+ * or read on. Rejects only when they could be stored nowhere.
+ */
+export type Accept = (events: readonly RawEvent[]) => Promise<void>;
+
+export interface Channel extends Service {
+  /** The account that it speaks for. */
+  readonly account: AccountId;
+  /**
+   * Hands one message over and waits for the answer, its own deadline, or `signal`.
+   * `onHandOver` is called at most once, synchronously right before the first byte of the request leaves: when it
+   * was not called, the message certainly did not go out.
+   * Does not reject for anything the outside does; a rejection is a bug.
+   */
+  send(message: OutgoingRequest, signal: AbortSignal, onHandOver: () => void): Promise<SendOutcome>;
+  /** Starts to take in, once the store is open and this instance holds the account's lease. Until then nothing is consumed. */
+  subscribe(accept: Accept): Promise<void>;
+  /** Stops to take in; what is being accepted is finished first. */
+  unsubscribe(): Promise<void>;
+  /** Decodes a stored body. @throws {DecodeError} when it has not the promised form */
+  decode(body: string, account: AccountId): InboundEvent;
+  /** How it is. */
+  condition(): Condition;
+  /** Called after each change of {@link condition}. @returns a function that ends the calls */
+  onCondition(listener: (condition: Condition) => void): () => void;
+}
