@@ -5,6 +5,12 @@
  */
 import type { InboundEvent } from "./events.ts";
 
+/** Where the event is stored. */
+export interface InboundContext {
+  /** The event's own id in the inbox: the same however often it is tried; `origin.key` of what it causes. */
+  readonly inboxId: number;
+}
+
 /**
  * Reacts to inbound events, inside the transaction that also marks the event as done: every effect is written
  * through `tx`, nothing else is touched, so that the event's effects happen once or not at all.
@@ -18,7 +24,6 @@ export interface Automation<Tx> {
   /**
    * May run more than once for one event (the transaction is retried whole), so it keeps no state of its own.
    * A throw leaves the event in the inbox to be tried again, and in the end visibly dead.
-   * @returns what to do after the commit, such as a log line; must not fail
    */
-  handle(event: InboundEvent, tx: Tx): Promise<void>;
+  handle(event: InboundEvent, tx: Tx, context: InboundContext): Promise<void>;
 }

@@ -258,6 +258,18 @@ export interface OrdersStore {
   /** The order's row, in the transaction that enqueues its messages. `conflict`: another session was first. */
   open(orderId: number, generation: number, remaining: number, state: "open" | "held"): Promise<"opened" | "conflict">;
   /**
+   * {@link open} for a batch, with a number of statements that does not grow with it. Order ids are distinct.
+   * @returns ids of the orders that were opened; the missing ones are conflicts
+   */
+  openMany(
+    orders: readonly {
+      readonly orderId: number;
+      readonly generation: number;
+      readonly remaining: number;
+      readonly state: "open" | "held";
+    }[],
+  ): Promise<ReadonlySet<number>>;
+  /**
    * Counts settled messages down and, where none remains, sets `orders.notified` (all accepted) or marks the order dead.
    * Dropped messages are no longer owed. Locks each order's row first, so two sessions that settle its two messages at
    * once cannot both miss the end.
@@ -280,10 +292,17 @@ export interface OrdersStore {
   history(
     beforeMs: number,
   ): Promise<{ readonly unnotified: number; readonly older: number; readonly newestId: number | undefined }>;
-  /** Holds unnotified orders older than `beforeMs` (all when undefined) that have no row yet, in batches. @returns how many */
-  hold(beforeMs: number | undefined, limit: number): Promise<number>;
-  /** Turns held orders into due ones. @returns how many */
-  releaseHeld(sinceMs: number | undefined): Promise<number>;
+  /**
+   * Holds unnotified orders older than `beforeMs` (all when undefined) that have no row yet, at most `limit` per call.
+   * @param upToId leaves out orders with a greater id: those that came while the history was being held
+   * @returns how many
+   */
+  hold(beforeMs: number | undefined, limit: number, upToId?: number): Promise<number>;
+  /**
+   * Turns held orders created at `sinceMs` or later (all when undefined) into due ones, at most `limit` per call.
+   * @returns how many
+   */
+  releaseHeld(sinceMs: number | undefined, limit: number): Promise<number>;
   counts(): Promise<{ readonly open: number; readonly held: number; readonly dead: number }>;
   /** What is unusual about the shop's table: column order, types, missing index, for `doctor` and the start-up log. */
   inspect(): Promise<readonly string[]>;
@@ -305,6 +324,8 @@ export interface AffiliatesStore {
   byPhoneNumber(phoneNumber: string): Promise<Affiliate | undefined>;
   /** By binary value (`abc` is not `ABC`), following merges. */
   byToken(token: string): Promise<Affiliate | undefined>;
+  /** {@link byToken} for a batch in one statement; tokens that nobody has are missing from the map. */
+  byTokens(tokens: readonly string[]): Promise<ReadonlyMap<string, Affiliate>>;
   byId(id: number): Promise<Affiliate | undefined>;
   /** One person, one row: unique on identity, number and token. */
   insert(
