@@ -1,0 +1,191 @@
+/**
+ * The hand-over journal: which requests were written to a channel, and which of them were answered.
+ *
+ * The database learns of an outcome a few milliseconds after it happened. A kill in between would leave rows in
+ * `sending` of which nobody knows whether they went out. So two lines per message are appended to a file in
+ * `RUNTIME_DIR`: one right before the first byte of the request leaves, one when the answer is here. They are
+ * written, not synced: the kernel keeps them through a kill, and a reboot empties `RUNTIME_DIR` anyway.
+ *
+ *     signal-automation journal 1 <account> <epoch> <bootedAtMs>
+ *     H <row> <attempts> <atMs>        handed over
+ *     A <row> <JSON of the outcome>    answered
+ *     Q <row>                          back in the queue: the lines above no longer speak of it
+ *
+ * The files of an epoch are proof for rows marked under that epoch only. A file longer than {@link SEGMENT_BYTES} is
+ * continued in the next one, and deleted once the database knows the outcome of every row that it opened.
+ *
+ * @module
+ */
+import type { AccountId } from "../domain/address.ts";
+import type { SendOutcome } from "../domain/message.ts";
+
+/** What the journal of an epoch says of a row. */
+export type HandOver =
+  /** No line: never written to the channel. */
+  | { readonly state: "not_handed_over" }
+  /** Written, no answer: it may have arrived. */
+  | { readonly state: "handed_over"; readonly attempts: number; readonly atMs: number }
+  | { readonly state: "answered"; readonly attempts: number; readonly atMs: number; readonly outcome: SendOutcome };
+
+/** A file longer than this is continued in a new one: bounds what `RUNTIME_DIR`, often memory, must hold. */
+export const SEGMENT_BYTES = 1 << 20;
+
+/**
+ * Two starts of the machine are told apart by when it booted, known to about a second (uptime and wall clock).
+ * No machine boots and starts this service twice within this many milliseconds.
+ */
+const SAME_BOOT_TOLERANCE_MS = 4_000;
+
+const HEADER = "signal-automation journal 1";
+
+interface Segment {
+  readonly path: string;
+  readonly file: Deno.FsFile;
+  /** Rows that were handed over in this file and whose outcome the database does not know yet. */
+  readonly open: Set<number>;
+  bytes: number;
+}
+
+/** The journal of one account, for the lease that this process holds. */
+export class Journal {
+  readonly #encoder = new TextEncoder();
+  readonly #prefix: string;
+  #epoch = 0;
+  #segments: Segment[] = [];
+  #nextSegment = 0;
+  readonly #segmentOf = new Map<number, Segment>();
+
+  /**
+   * @param folder `RUNTIME_DIR`
+   * @param bootedAtMs when this machine started, milliseconds UTC; `undefined` when that cannot be known, and then a
+   *   journal of an earlier process is never believed
+   */
+  constructor(
+    private readonly folder: string,
+    private readonly account: AccountId,
+    private readonly bootedAtMs: number | undefined,
+  ) {
+    this.#prefix = `journal-${account.replaceAll(/[^A-Za-z0-9]/g, "_")}-`;
+  }
+
+  /** Opens the journal of an epoch, behind what an earlier process may have left of it. @throws on a disk that refuses */
+  begin(epoch: number): void {
+    this.close();
+    this.#epoch = epoch;
+    this.#nextSegment = this.#files().reduce((next, f) => f.epoch === epoch ? Math.max(next, f.segment + 1) : next, 0);
+    this.#openSegment();
+  }
+
+  /** Right before the first byte of a request leaves. */
+  handedOver(row: number, attempts: number, atMs: number): void {
+    let segment = this.#segments.at(-1)!;
+    if (segment.bytes > SEGMENT_BYTES) segment = this.#openSegment();
+    segment.open.add(row);
+    this.#segmentOf.set(row, segment);
+    this.#write(segment, `H ${row} ${attempts} ${atMs}\n`);
+  }
+
+  /** The answer is here. */
+  answered(row: number, outcome: SendOutcome): void {
+    this.#write(this.#segments.at(-1)!, `A ${row} ${JSON.stringify(outcome)}\n`);
+  }
+
+  /** The database knows the outcome of these rows. `requeued`: it is back in the queue and will be handed over again. */
+  settled(rows: Iterable<{ readonly id: number; readonly requeued: boolean }>): void {
+    for (const { id, requeued } of rows) {
+      const segment = this.#segmentOf.get(id);
+      if (segment === undefined) continue;
+      this.#segmentOf.delete(id);
+      segment.open.delete(id);
+      if (requeued) this.#write(this.#segments.at(-1)!, `Q ${id}\n`);
+    }
+    while (this.#segments.length > 1 && this.#segments[0]!.open.size === 0) {
+      const done = this.#segments.shift()!;
+      done.file.close();
+      Deno.removeSync(done.path);
+    }
+  }
+
+  /**
+   * What the journals of earlier processes say; to be asked after the lease was taken, before {@link begin}.
+   * @returns a function from (row, epoch) to what is known: `undefined` when that epoch left no journal to believe
+   */
+  read(): (row: number, epoch: number) => HandOver | undefined {
+    const byEpoch = new Map<number, Map<number, HandOver>>();
+    for (const { epoch, path } of this.#files()) {
+      const rows = byEpoch.get(epoch) ?? new Map<number, HandOver>();
+      if (this.#parse(Deno.readTextFileSync(path), epoch, rows)) byEpoch.set(epoch, rows);
+    }
+    return (row, epoch) => {
+      const rows = byEpoch.get(epoch);
+      return rows === undefined ? undefined : rows.get(row) ?? { state: "not_handed_over" };
+    };
+  }
+
+  /** Deletes the files of all epochs but the current one: the database knows everything that is in them. */
+  forgetOthers(): void {
+    for (const { epoch, path } of this.#files()) {
+      if (epoch !== this.#epoch) Deno.removeSync(path);
+    }
+  }
+
+  /** Closes the files and leaves them. */
+  close(): void {
+    for (const segment of this.#segments) segment.file.close();
+    this.#segments = [];
+    this.#segmentOf.clear();
+  }
+
+  #openSegment(): Segment {
+    const path = `${this.folder}/${this.#prefix}${this.#epoch}-${this.#nextSegment++}`;
+    const file = Deno.openSync(path, { createNew: true, append: true, mode: 0o600 });
+    const segment: Segment = { path, file, open: new Set(), bytes: 0 };
+    this.#write(segment, `${HEADER} ${this.account} ${this.#epoch} ${this.bootedAtMs ?? 0}\n`);
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #write(segment: Segment, line: string): void {
+    const bytes = this.#encoder.encode(line);
+    let written = 0;
+    while (written < bytes.length) written += segment.file.writeSync(bytes.subarray(written));
+    segment.bytes += bytes.length;
+  }
+
+  /** Files of this account, in the order in which they were written. */
+  #files(): { epoch: number; segment: number; path: string }[] {
+    const found = [];
+    for (const { name } of Deno.readDirSync(this.folder)) {
+      if (!name.startsWith(this.#prefix)) continue;
+      const [epoch, segment] = name.slice(this.#prefix.length).split("-").map(Number);
+      if (!Number.isInteger(epoch) || !Number.isInteger(segment)) continue;
+      found.push({ epoch: epoch!, segment: segment!, path: `${this.folder}/${name}` });
+    }
+    return found.sort((a, b) => a.epoch - b.epoch || a.segment - b.segment);
+  }
+
+  /** @returns false when the file is not to be believed */
+  #parse(text: string, epoch: number, rows: Map<number, HandOver>): boolean {
+    // What follows the last line break was torn by the kill: the line was being written, so its request was not.
+    const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+    const header = lines.shift()!.split(" ");
+    const bootedAtMs = Number(header.pop());
+    if (header.join(" ") !== `${HEADER} ${this.account} ${epoch}`) return false;
+    if (this.bootedAtMs === undefined || Math.abs(bootedAtMs - this.bootedAtMs) > SAME_BOOT_TOLERANCE_MS) return false;
+    for (const line of lines) {
+      const space = line.indexOf(" ", 2);
+      const row = Number(space < 0 ? line.slice(2) : line.slice(2, space));
+      const rest = space < 0 ? "" : line.slice(space + 1);
+      const before = rows.get(row);
+      if (line[0] === "H") {
+        const [attempts, atMs] = rest.split(" ").map(Number);
+        rows.set(row, { state: "handed_over", attempts: attempts!, atMs: atMs! });
+      } else if (line[0] === "A" && before?.state === "handed_over") {
+        rows.set(row, { ...before, state: "answered", outcome: JSON.parse(rest) as SendOutcome });
+      } else if (line[0] === "Q") {
+        rows.delete(row);
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The window: rows that are marked `sending` and are held here until they are handed over and settled. Within a
+ * lane one at a time and in order; between lanes in turn.
+ *
+ * @module
+ */
+import type { OutboxRow } from "../store/port.ts";
+
+interface Lane {
+  /** Marked, not yet handed over, in order. */
+  readonly waiting: OutboxRow[];
+  inFlight: OutboxRow | undefined;
+  /** An outcome came that stops the lane until the database knows of it. */
+  stopped: boolean;
+  /** Handed over, answered, and not yet settled. */
+  unsettled: number;
+}
+
+export class Window {
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes with something to hand over and nothing in flight, in turn. */
+  readonly #ready: string[] = [];
+  #size = 0;
+  #inFlight = 0;
+
+  /** Rows held here in whatever stage: at most SEND_WINDOW. */
+  get size(): number {
+    return this.#size;
+  }
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  has(row: { readonly id: number; readonly lane: string }): boolean {
+    const lane = this.#lanes.get(row.lane);
+    return lane !== undefined && (lane.inFlight?.id === row.id || lane.waiting.some((other) => other.id === row.id));
+  }
+
+  /** Adds marked rows, in their order. */
+  add(rows: readonly OutboxRow[]): void {
+    for (const row of rows) {
+      let lane = this.#lanes.get(row.lane);
+      if (lane === undefined) {
+        lane = { waiting: [], inFlight: undefined, stopped: false, unsettled: 0 };
+        this.#lanes.set(row.lane, lane);
+      }
+      lane.waiting.push(row);
+      this.#size++;
+      if (lane.waiting.length === 1 && lane.inFlight === undefined && !lane.stopped) this.#ready.push(row.lane);
+    }
+  }
+
+  /** The next row to hand over, which is then in flight; undefined when every lane is empty or has one in flight. */
+  take(): OutboxRow | undefined {
+    const name = this.#ready.shift();
+    if (name === undefined) return undefined;
+    const lane = this.#lanes.get(name)!;
+    const row = lane.waiting.shift()!;
+    lane.inFlight = row;
+    this.#inFlight++;
+    return row;
+  }
+
+  /**
+   * The row in flight was answered. It stays counted until {@link settled}.
+   * @param goesOn whether the next row of the lane may follow; otherwise the rest of the lane is returned: it leaves
+   *   the window and has to be given back
+   */
+  answered(row: OutboxRow, goesOn: boolean): readonly OutboxRow[] {
+    const lane = this.#lanes.get(row.lane)!;
+    lane.inFlight = undefined;
+    lane.unsettled++;
+    this.#inFlight--;
+    if (goesOn && !lane.stopped) {
+      if (lane.waiting.length > 0) this.#ready.push(row.lane);
+      return [];
+    }
+    lane.stopped = true;
+    const rest = lane.waiting.splice(0);
+    lane.unsettled += rest.length;
+    return rest;
+  }
+
+  /** Takes everything out that was not handed over, to be given back; what is in flight stays. */
+  takeBack(): readonly OutboxRow[] {
+    const rows: OutboxRow[] = [];
+    for (const lane of this.#lanes.values()) {
+      const waiting = lane.waiting.splice(0);
+      lane.unsettled += waiting.length;
+      rows.push(...waiting);
+    }
+    this.#ready.length = 0;
+    return rows;
+  }
+
+  /** The database knows what became of a row that left through {@link answered} or {@link takeBack}. */
+  settled(row: { readonly lane: string }): void {
+    const lane = this.#lanes.get(row.lane);
+    if (lane === undefined) return;
+    lane.unsettled--;
+    this.#size--;
+    if (lane.unsettled === 0 && lane.inFlight === undefined && lane.waiting.length === 0) this.#lanes.delete(row.lane);
+  }
+
+  /** How many more rows each lane with rows here may take. */
+  room(perLane: number): { readonly running: ReadonlyMap<string, number>; readonly skip: ReadonlySet<string> } {
+    const running = new Map<string, number>();
+    const skip = new Set<string>();
+    for (const [name, lane] of this.#lanes) {
+      const free = perLane - lane.waiting.length - (lane.inFlight === undefined ? 0 : 1);
+      if (lane.stopped || free <= 0) skip.add(name);
+      else running.set(name, free);
+    }
+    return { running, skip };
+  }
+
+  /** Forgets everything: the lease is lost, and with it every claim on these rows. */
+  clear(): void {
+    this.#lanes.clear();
+    this.#ready.length = 0;
+    this.#size = 0;
+    this.#inFlight = 0;
+  }
+}

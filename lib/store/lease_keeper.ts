@@ -1,0 +1,176 @@
+/**
+ * Keeps leases: takes them when they are free, prolongs them, and says at any moment whether they may still be used.
+ *
+ * Safety does not rest on timing: every move of a guarded row checks holder and epoch in the database. The clock
+ * here only keeps a slow or frozen holder from *handing over* more, which no database can take back: a lease counts as
+ * ours until {@link SAFETY_MARGIN_MS} before the end that the last confirmed renewal gave it, measured by our monotonic clock
+ * from before that renewal was sent.
+ *
+ * @module
+ */
+import { StoreUnavailable } from "../domain/errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Counters } from "../runtime/counters.ts";
+import { describeError, type Log } from "../runtime/log.ts";
+import type { Service } from "../runtime/service.ts";
+import { Wake } from "../runtime/wake.ts";
+import type { Lease, Store } from "./port.ts";
+
+/** A holder stops this long before its lease runs out (design §4). */
+export const SAFETY_MARGIN_MS = 5_000;
+
+/** A lease as its user sees it. */
+export interface HeldLease {
+  readonly name: string;
+  /** The lease while it is safe to act under it, else undefined. */
+  lease(): Lease | undefined;
+  /** A renewal inside somebody's own transaction was committed; `sentAtMonotonicMs` is from before it was sent. */
+  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
+  /** A move matched no row, or a renewal found another epoch: it is not ours any more. */
+  lost(lease: Lease): void;
+  /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */
+  onChange(listener: (lease: Lease | undefined) => void): () => void;
+}
+
+export interface LeaseKeeperOptions {
+  readonly store: Store;
+  readonly names: readonly string[];
+  /** Random text, unique to this process. */
+  readonly holder: string;
+  /** How long a lease lasts without renewal (`LEASE_SECONDS`). More than twice {@link SAFETY_MARGIN_MS} makes sense. */
+  readonly leaseMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+class Kept implements HeldLease {
+  current: Lease | undefined;
+  confirmedAtMs = 0;
+  readonly listeners = new Set<(lease: Lease | undefined) => void>();
+  constructor(readonly name: string, private readonly keeper: LeaseKeeper) {}
+
+  lease(): Lease | undefined {
+    return this.current !== undefined && this.keeper.ageMs(this) < this.keeper.safeMs ? this.current : undefined;
+  }
+  confirmed(lease: Lease, sentAtMonotonicMs: number): void {
+    if (this.current?.epoch === lease.epoch) this.confirmedAtMs = Math.max(this.confirmedAtMs, sentAtMonotonicMs);
+  }
+  lost(lease: Lease): void {
+    if (this.current?.epoch === lease.epoch) this.keeper.drop(this);
+  }
+  onChange(listener: (lease: Lease | undefined) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  change(lease: Lease | undefined): void {
+    this.current = lease;
+    for (const listener of [...this.listeners]) listener(lease);
+  }
+}
+
+export class LeaseKeeper implements Service {
+  readonly name = "leases";
+  /** Longest age of a renewal under which we still act. */
+  readonly safeMs: number;
+  readonly #kept: ReadonlyMap<string, Kept>;
+  readonly #wake: Wake;
+  #running: { stop: AbortController; done: Promise<void> } | undefined;
+
+  constructor(private readonly options: LeaseKeeperOptions) {
+    this.safeMs = Math.max(options.leaseMs - SAFETY_MARGIN_MS, options.leaseMs / 3);
+    this.#kept = new Map(options.names.map((name) => [name, new Kept(name, this)]));
+    this.#wake = new Wake(options.clock);
+  }
+
+  /** @throws for a name that the keeper was not built with: a bug of the caller */
+  held(name: string): HeldLease {
+    const kept = this.#kept.get(name);
+    if (kept === undefined) throw new Error(`no lease "${name}" is kept here`);
+    return kept;
+  }
+
+  start(): Promise<void> {
+    if (this.#running) throw new Error("leases: already started");
+    const stop = new AbortController();
+    this.#running = { stop, done: this.#loop(stop.signal) };
+    return Promise.resolve();
+  }
+
+  /** Gives all leases back. The users of the leases must have stopped before. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    running.stop.abort();
+    await running.done;
+    for (const kept of this.#kept.values()) {
+      const lease = kept.current;
+      kept.change(undefined);
+      if (lease === undefined) continue;
+      try {
+        await this.options.store.leases.release(lease);
+      } catch (error) {
+        // It runs out by itself: another instance waits LEASE_SECONDS longer, nothing else.
+        if (!(error instanceof StoreUnavailable)) throw error;
+        this.options.log.info("A lease could not be given back; it runs out by itself", { lease: lease.name });
+      }
+    }
+  }
+
+  /** Looks again at once: the database is back. */
+  retryNow(): void {
+    this.#wake.ring();
+  }
+
+  ageMs(kept: { confirmedAtMs: number }): number {
+    return this.options.clock.monotonicMs() - kept.confirmedAtMs;
+  }
+
+  drop(kept: { readonly name: string; change(lease: Lease | undefined): void }): void {
+    this.options.log.warn("A lease was lost to another instance or ran out", { lease: kept.name });
+    this.options.counters.add("leases_lost_total", 1, { lease: kindOf(kept.name) });
+    kept.change(undefined);
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { leaseMs } = this.options;
+    while (!signal.aborted) {
+      for (const kept of this.#kept.values()) {
+        if (signal.aborted) break;
+        // Users that are busy prolong the lease in their own transactions: nothing to do then.
+        if (kept.current !== undefined && this.ageMs(kept) < leaseMs / 3 - 250) continue;
+        try {
+          await this.#step(kept);
+        } catch (error) {
+          if (!(error instanceof StoreUnavailable)) throw error;
+          this.options.log.debug("A lease could not be looked after: the database is away", { cause: describeError(error) });
+          break;
+        }
+      }
+      await this.#wake.wait(leaseMs / 3, signal);
+    }
+  }
+
+  async #step(kept: Kept): Promise<void> {
+    const { store, holder, leaseMs, clock, log } = this.options;
+    const sentAtMs = clock.monotonicMs();
+    if (kept.current !== undefined) {
+      const lease = kept.current;
+      if (await store.leases.renew(lease, leaseMs) === undefined) kept.lost(lease);
+      else kept.confirmed(lease, sentAtMs);
+      if (kept.current !== undefined) return;
+    }
+    const taken = await store.leases.acquire(kept.name, holder, leaseMs);
+    if (taken.result === "held") return;
+    kept.confirmedAtMs = sentAtMs;
+    log.info("A lease was taken", { lease: kindOf(kept.name), epoch: taken.lease.epoch });
+    kept.change(taken.lease);
+  }
+}
+
+/** `account:signal:+33…` → `account`: a lease's name can hold our number, a log line and a metric label should not. */
+function kindOf(leaseName: string): string {
+  const colon = leaseName.indexOf(":");
+  return colon < 0 ? leaseName : leaseName.slice(0, colon);
+}
