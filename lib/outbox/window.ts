@@ -12,8 +12,8 @@ interface Lane {
   inFlight: OutboxRow | undefined;
   /** An outcome came that stops the lane until the database knows of it. */
   stopped: boolean;
-  /** Handed over, answered, and not yet settled. */
-  unsettled: number;
+  /** Ids that left the lane, answered or taken back, and of which the database does not know yet. */
+  readonly unsettled: Set<number>;
 }
 
 export class Window {
@@ -41,7 +41,7 @@ export class Window {
     for (const row of rows) {
       let lane = this.#lanes.get(row.lane);
       if (lane === undefined) {
-        lane = { waiting: [], inFlight: undefined, stopped: false, unsettled: 0 };
+        lane = { waiting: [], inFlight: undefined, stopped: false, unsettled: new Set() };
         this.#lanes.set(row.lane, lane);
       }
       lane.waiting.push(row);
@@ -69,7 +69,7 @@ export class Window {
   answered(row: OutboxRow, goesOn: boolean): readonly OutboxRow[] {
     const lane = this.#lanes.get(row.lane)!;
     lane.inFlight = undefined;
-    lane.unsettled++;
+    lane.unsettled.add(row.id);
     this.#inFlight--;
     if (goesOn && !lane.stopped) {
       if (lane.waiting.length > 0) this.#ready.push(row.lane);
@@ -77,7 +77,7 @@ export class Window {
     }
     lane.stopped = true;
     const rest = lane.waiting.splice(0);
-    lane.unsettled += rest.length;
+    for (const { id } of rest) lane.unsettled.add(id);
     return rest;
   }
 
@@ -86,7 +86,7 @@ export class Window {
     const rows: OutboxRow[] = [];
     for (const lane of this.#lanes.values()) {
       const waiting = lane.waiting.splice(0);
-      lane.unsettled += waiting.length;
+      for (const { id } of waiting) lane.unsettled.add(id);
       rows.push(...waiting);
     }
     this.#ready.length = 0;
@@ -94,12 +94,11 @@ export class Window {
   }
 
   /** The database knows what became of a row that left through {@link answered} or {@link takeBack}. */
-  settled(row: { readonly lane: string }): void {
+  settled(row: { readonly id: number; readonly lane: string }): void {
     const lane = this.#lanes.get(row.lane);
-    if (lane === undefined) return;
-    lane.unsettled--;
+    if (lane === undefined || !lane.unsettled.delete(row.id)) return;
     this.#size--;
-    if (lane.unsettled === 0 && lane.inFlight === undefined && lane.waiting.length === 0) this.#lanes.delete(row.lane);
+    if (lane.unsettled.size === 0 && lane.inFlight === undefined && lane.waiting.length === 0) this.#lanes.delete(row.lane);
   }
 
   /** How many more rows each lane with rows here may take. */

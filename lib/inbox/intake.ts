@@ -1,0 +1,128 @@
+/**
+ * Takes in what reached us: into the database, or, while that is away, into the spool. Only when it returned may the
+ * source be acknowledged (P1).
+ *
+ * Order is kept across the two: as long as anything is in the spool, new events go behind it.
+ *
+ * @module
+ */
+import { StoreUnavailable } from "../domain/errors.ts";
+import type { Accept, RawEvent } from "../channels/channel.ts";
+import type { Alarm } from "../runtime/alarm.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Counters } from "../runtime/counters.ts";
+import { describeError, type Log } from "../runtime/log.ts";
+import type { Service } from "../runtime/service.ts";
+import type { Spool } from "../runtime/spool.ts";
+import { Wake } from "../runtime/wake.ts";
+import type { Store } from "../store/port.ts";
+
+/** While the spool waits to be drained, the database is tried this often, milliseconds, or when the pulse rings. */
+const DRAIN_RETRY_MS = 1_000;
+/** Times that a spooled batch is refused by a database that is there, before the admin is told. */
+const REFUSALS_BEFORE_ALARM = 3;
+
+export interface IntakeOptions {
+  readonly store: Pick<Store, "inbox">;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly alarm: Alarm;
+  /** New events are in the database: wakes the worker. */
+  readonly onStored: () => void;
+}
+
+export class Intake implements Service {
+  readonly name = "intake";
+  readonly #wake: Wake;
+  /** The database failed: straight to the spool until it was drained. */
+  #spooling = false;
+  #running: { stop: AbortController; done: Promise<void> } | undefined;
+
+  constructor(private readonly options: IntakeOptions) {
+    this.#wake = new Wake(options.clock);
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) throw new Error("intake: already started");
+    await this.options.spool.open();
+    this.#spooling = this.options.spool.sizeBytes > 0;
+    const stop = new AbortController();
+    this.#running = { stop, done: this.#drainLoop(stop.signal) };
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    running.stop.abort();
+    await running.done;
+    await this.options.spool.close();
+  }
+
+  /** The database is there (again): drain now. */
+  databaseIsBack(): void {
+    this.#wake.ring();
+  }
+
+  /** Whether events wait in the spool. */
+  get spooling(): boolean {
+    return this.#spooling;
+  }
+
+  /** @throws when the events could be stored nowhere: spool full, disk failed */
+  readonly accept: Accept = async (events) => {
+    if (events.length === 0) return;
+    if (!this.#spooling) {
+      try {
+        await this.#store(events);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        this.#spooling = true;
+        this.options.log.warn("Messages go to the spool: the database is away", { cause: describeError(error) });
+      }
+    }
+    await this.options.spool.append(events.map((event) => JSON.stringify(event)));
+    this.options.counters.add("spooled_events_total", events.length);
+    this.#wake.ring();
+  };
+
+  async #store(events: readonly RawEvent[]): Promise<void> {
+    const { stored, duplicates } = await this.options.store.inbox.accept(events);
+    this.options.counters.add("inbound_events_total", stored, { result: "stored" });
+    if (duplicates > 0) this.options.counters.add("inbound_events_total", duplicates, { result: "duplicate" });
+    if (stored > 0) this.options.onStored();
+  }
+
+  async #drainLoop(signal: AbortSignal): Promise<void> {
+    const { spool, log, alarm, counters } = this.options;
+    let refusals = 0;
+    while (!signal.aborted) {
+      if (this.#spooling) {
+        try {
+          await spool.drain(async (batch) => {
+            await this.#store(batch.map((line) => JSON.parse(line) as RawEvent));
+          }, signal);
+          // No await between the look and the switch: nothing can be appended in between.
+          if (spool.sizeBytes === 0) {
+            this.#spooling = false;
+            refusals = 0;
+            alarm.clear("spool_stuck", "The spool is drained");
+            log.info("The spool is drained: everything in it is in the database");
+          }
+        } catch (error) {
+          if (!(error instanceof StoreUnavailable)) {
+            counters.add("bugs_total", 1, { room: "inbox" });
+            log.error("The spool could not be drained", { cause: describeError(error) });
+            if (++refusals === REFUSALS_BEFORE_ALARM) {
+              alarm.raise("spool_stuck", "critical", "Received messages wait in the spool and cannot be stored; see the log");
+            }
+          }
+        }
+      }
+      await this.#wake.wait(this.#spooling ? DRAIN_RETRY_MS : Number.MAX_SAFE_INTEGER, signal);
+    }
+  }
+}
