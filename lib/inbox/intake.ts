@@ -117,7 +117,11 @@ export class Intake implements Service {
             counters.add("bugs_total", 1, { room: "inbox" });
             log.error("The spool could not be drained", { cause: describeError(error) });
             if (++refusals === REFUSALS_BEFORE_ALARM) {
-              alarm.raise("spool_stuck", "critical", "Received messages wait in the spool and cannot be stored; see the log");
+              alarm.raise(
+                "spool_stuck",
+                "critical",
+                "Received messages wait in the spool and cannot be stored; see the log",
+              );
             }
           }
         }

@@ -160,6 +160,10 @@ export class InboxWorker implements Service {
       reason,
       cause: describeError(error),
     });
-    this.#o.alarm.raise("inbound_dead", "error", `Critical error: a received message could not be handled (inbox ${row.id}, ${reason})`);
+    this.#o.alarm.raise(
+      "inbound_dead",
+      "error",
+      `Critical error: a received message could not be handled (inbox ${row.id}, ${reason})`,
+    );
   }
 }

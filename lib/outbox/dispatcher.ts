@@ -122,7 +122,9 @@ export class Dispatcher implements Service {
     const over = new AbortController();
     const forced = () => running.give_up.abort();
     this.#o.work.addEventListener("abort", forced, { once: true });
-    void this.#o.clock.sleepMs(this.#o.work.aborted ? 0 : this.#o.softStopMs, over.signal).then(() => running.give_up.abort());
+    void this.#o.clock.sleepMs(this.#o.work.aborted ? 0 : this.#o.softStopMs, over.signal).then(() =>
+      running.give_up.abort()
+    );
     await running.loop;
     over.abort();
     this.#o.work.removeEventListener("abort", forced);
@@ -136,7 +138,12 @@ export class Dispatcher implements Service {
   }
 
   /** For health: what is held and in flight here. */
-  status(): { readonly window: number; readonly inFlight: number; readonly unknown: number; readonly pausedMs: number } {
+  status(): {
+    readonly window: number;
+    readonly inFlight: number;
+    readonly unknown: number;
+    readonly pausedMs: number;
+  } {
     return {
       window: this.#window.size,
       inFlight: this.#window.inFlight,
@@ -178,7 +185,10 @@ export class Dispatcher implements Service {
         } else if (error instanceof StoreUnavailable) {
           // Outcomes stay in memory and in the journal; what is marked goes on being handed over while the lease lasts.
           this.#doubtful ||= error.maybeCommitted;
-          this.#log.debug("Outcomes wait: the database is away", { waiting: this.#moves.length, cause: describeError(error) });
+          this.#log.debug("Outcomes wait: the database is away", {
+            waiting: this.#moves.length,
+            cause: describeError(error),
+          });
           await this.#wake.wait(STORE_RETRY_MS, never);
           continue;
         } else {
@@ -420,7 +430,8 @@ export class Dispatcher implements Service {
     const { clock, unknownPolicy, maxRetries, counters, store } = this.#o;
     for (const [id, { row, resolveAtMs }] of this.#unknowns) {
       if (resolveAtMs > clock.monotonicMs()) continue;
-      const tries = (await store.outbox.find(id))?.timeline.filter((attempt) => attempt.outcome === "unknown").length ?? 0;
+      const tries = (await store.outbox.find(id))?.timeline.filter((attempt) => attempt.outcome === "unknown").length ??
+        0;
       this.#unknowns.delete(id);
       if (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || tries >= UNKNOWN_LIMIT) {
         this.#moves.push({ row, to: "dead", reason: "unknown", attempts: row.attempts });

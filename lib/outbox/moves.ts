@@ -19,17 +19,19 @@ export interface Subject {
   readonly attempts: number;
 }
 
-export type Move = { readonly row: Subject } & (
-  | { readonly to: "accepted"; readonly attempt: Attempt }
-  /** Back in the queue after a try; `attempts` is the new count. */
-  | { readonly to: "queued"; readonly attempt: Attempt; readonly attempts: number; readonly dueInMs: number }
-  /** Back in the queue: it never left us. */
-  | { readonly to: "given_back" }
-  | { readonly to: "unknown"; readonly attempt: Attempt; readonly attempts: number }
-  /** Out of `unknown`, to be sent again. */
-  | { readonly to: "resend" }
-  | { readonly to: "dead"; readonly reason: FaultReason; readonly attempt?: Attempt; readonly attempts: number }
-);
+export type Move =
+  & { readonly row: Subject }
+  & (
+    | { readonly to: "accepted"; readonly attempt: Attempt }
+    /** Back in the queue after a try; `attempts` is the new count. */
+    | { readonly to: "queued"; readonly attempt: Attempt; readonly attempts: number; readonly dueInMs: number }
+    /** Back in the queue: it never left us. */
+    | { readonly to: "given_back" }
+    | { readonly to: "unknown"; readonly attempt: Attempt; readonly attempts: number }
+    /** Out of `unknown`, to be sent again. */
+    | { readonly to: "resend" }
+    | { readonly to: "dead"; readonly reason: FaultReason; readonly attempt?: Attempt; readonly attempts: number }
+  );
 
 export interface VerdictOptions {
   /** More tries after the first (`MAX_RETRIES`). */

@@ -47,7 +47,10 @@ function judge(
   const nowMs = options.clock.nowMs();
   if (handOver?.state === "not_handed_over") return { row, to: "given_back" };
   if (handOver?.state === "answered") {
-    return verdict(row, handOver.outcome, { handedOverAtMs: handOver.atMs, endedAtMs: nowMs }, { ...options, laneFaults: 1 });
+    return verdict(row, handOver.outcome, { handedOverAtMs: handOver.atMs, endedAtMs: nowMs }, {
+      ...options,
+      laneFaults: 1,
+    });
   }
   // Without a journal nobody knows whether it was handed over: then it counts as if it had been.
   const times = { handedOverAtMs: handOver?.atMs ?? row.markedAtMs, endedAtMs: nowMs };

@@ -98,7 +98,9 @@ export class Window {
     const lane = this.#lanes.get(row.lane);
     if (lane === undefined || !lane.unsettled.delete(row.id)) return;
     this.#size--;
-    if (lane.unsettled.size === 0 && lane.inFlight === undefined && lane.waiting.length === 0) this.#lanes.delete(row.lane);
+    if (lane.unsettled.size === 0 && lane.inFlight === undefined && lane.waiting.length === 0) {
+      this.#lanes.delete(row.lane);
+    }
   }
 
   /** How many more rows each lane with rows here may take. */

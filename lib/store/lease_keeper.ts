@@ -144,7 +144,9 @@ export class LeaseKeeper implements Service {
           await this.#step(kept);
         } catch (error) {
           if (!(error instanceof StoreUnavailable)) throw error;
-          this.options.log.debug("A lease could not be looked after: the database is away", { cause: describeError(error) });
+          this.options.log.debug("A lease could not be looked after: the database is away", {
+            cause: describeError(error),
+          });
           break;
         }
       }

@@ -87,7 +87,10 @@ export class PulseService implements Service {
         this.options.log.debug("The database did not answer", { cause: describeError(error) });
         this.#become({ state: "down", reason: error.message });
       }
-      await this.#wake.wait(this.#condition?.state === "live" ? intervalMs : Math.min(intervalMs, LONGEST_RETRY_MS), signal);
+      await this.#wake.wait(
+        this.#condition?.state === "live" ? intervalMs : Math.min(intervalMs, LONGEST_RETRY_MS),
+        signal,
+      );
     }
   }
 

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { makeSignalAccount } from "../../lib/domain/address.ts";
+import { Journal, SEGMENT_BYTES } from "../../lib/outbox/journal.ts";
+
+const account = makeSignalAccount("+15550100001");
+const BOOTED = 1_784_000_000_000;
+
+function folder(): { path: string } & Disposable {
+  const path = Deno.makeTempDirSync({ prefix: "journal-" });
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+Deno.test("after a kill the journal tells apart what was never handed over, handed over, and answered", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(7);
+  journal.handedOver(1, 0, 11);
+  journal.handedOver(2, 2, 12);
+  journal.answered(1, { outcome: "accepted", remoteId: "1784000001000" });
+
+  const said = new Journal(dir.path, account, BOOTED).read();
+  assert.deepEqual(said(1, 7), {
+    state: "answered",
+    attempts: 0,
+    atMs: 11,
+    outcome: { outcome: "accepted", remoteId: "1784000001000" },
+  });
+  assert.deepEqual(said(2, 7), { state: "handed_over", attempts: 2, atMs: 12 });
+  assert.deepEqual(said(3, 7), { state: "not_handed_over" });
+  journal.close();
+});
+
+Deno.test("a journal of another epoch, another boot or an unknown boot time is no proof of anything", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(7);
+  journal.handedOver(1, 0, 11);
+  journal.close();
+  assert.equal(new Journal(dir.path, account, BOOTED).read()(1, 6), undefined);
+  assert.equal(new Journal(dir.path, account, BOOTED + 60_000).read()(1, 7), undefined);
+  assert.equal(new Journal(dir.path, account, undefined).read()(1, 7), undefined);
+  // Uptime and wall clock are read at two instants: a second of difference is the same boot.
+  assert.equal(new Journal(dir.path, account, BOOTED + 900).read()(1, 7)?.state, "handed_over");
+});
+
+Deno.test("a row that went back to the queue is not spoken of by its old lines", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(1);
+  journal.handedOver(5, 0, 1);
+  journal.answered(5, { outcome: "paused", reason: "network" });
+  journal.settled([{ id: 5, requeued: true }]);
+  assert.deepEqual(new Journal(dir.path, account, BOOTED).read()(5, 1), { state: "not_handed_over" });
+  journal.close();
+});
+
+Deno.test("a torn last line counts as not written", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(1);
+  journal.handedOver(1, 0, 1);
+  journal.close();
+  const file = [...Deno.readDirSync(dir.path)][0]!.name;
+  Deno.writeTextFileSync(`${dir.path}/${file}`, "H 2 0 1", { append: true });
+  const said = new Journal(dir.path, account, BOOTED).read();
+  assert.equal(said(1, 1)?.state, "handed_over");
+  assert.equal(said(2, 1)?.state, "not_handed_over");
+});
+
+Deno.test("files stay small: a long journal is continued, and deleted once everything in it is settled", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(1);
+  journal.handedOver(1, 0, 1);
+  let bytes = 0;
+  for (let row = 2; bytes < 3 * SEGMENT_BYTES; row++) {
+    journal.handedOver(row, 0, 1);
+    journal.answered(row, { outcome: "accepted", remoteId: "1784000001000" });
+    journal.settled([{ id: row, requeued: false }]);
+    bytes += 80;
+  }
+  const size = () =>
+    [...Deno.readDirSync(dir.path)].reduce((sum, f) => sum + Deno.statSync(`${dir.path}/${f.name}`).size, 0);
+  assert.equal(new Journal(dir.path, account, BOOTED).read()(1, 1)?.state, "handed_over", "row 1 is open still");
+  journal.answered(1, { outcome: "accepted", remoteId: "1" });
+  journal.settled([{ id: 1, requeued: false }]);
+  assert.ok(size() <= SEGMENT_BYTES + 4096, `${size()} bytes are left`);
+  journal.close();
+});
+
+Deno.test("whatever is written, settled and killed, the journal never forgets a hand-over that is open", () => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant("hand" as const), row: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ do: fc.constant("answer" as const), row: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ do: fc.constant("settle" as const), row: fc.integer({ min: 1, max: 9 }), requeued: fc.boolean() }),
+    fc.record({ do: fc.constant("kill" as const), torn: fc.string({ maxLength: 5 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      using dir = folder();
+      let journal = new Journal(dir.path, account, BOOTED);
+      journal.begin(1);
+      const truth = new Map<number, "handed_over" | "answered">();
+      for (const s of steps) {
+        if (s.do === "hand" && !truth.has(s.row)) {
+          journal.handedOver(s.row, 0, 1);
+          truth.set(s.row, "handed_over");
+        } else if (s.do === "answer" && truth.get(s.row) === "handed_over") {
+          journal.answered(s.row, { outcome: "accepted", remoteId: "1" });
+          truth.set(s.row, "answered");
+        } else if (s.do === "settle" && truth.get(s.row) === "answered") {
+          journal.settled([{ id: s.row, requeued: s.requeued }]);
+          truth.delete(s.row);
+        } else if (s.do === "kill") {
+          journal.close();
+          const last = [...Deno.readDirSync(dir.path)].map((f) => f.name).sort().at(-1)!;
+          Deno.writeTextFileSync(`${dir.path}/${last}`, s.torn.replaceAll("\n", ""), { append: true });
+          const said = new Journal(dir.path, account, BOOTED).read();
+          for (const [row, state] of truth) assert.equal(said(row, 1)?.state, state);
+          // A new process decides every row in one transaction and goes on with an empty slate.
+          truth.clear();
+          for (const { name } of Deno.readDirSync(dir.path)) Deno.removeSync(`${dir.path}/${name}`);
+          journal = new Journal(dir.path, account, BOOTED);
+          journal.begin(1);
+        }
+      }
+      const said = journal.read();
+      for (const [row, state] of truth) assert.equal(said(row, 1)?.state, state);
+      journal.close();
+    }),
+    { numRuns: 200 },
+  );
+});
