@@ -17,6 +17,7 @@ import {
   logLevel,
   longText,
   ordersSince,
+  password,
   phoneNumber,
   seconds,
   signalGroupId,
@@ -37,6 +38,8 @@ export interface Setting<T = unknown> {
   readonly required?: string;
   /** Never shown, not even in part. */
   readonly secret?: boolean;
+  /** A person's number: shown with its digits as stars. */
+  readonly personal?: boolean;
   /** One sentence, for `.env.example` and the README. */
   readonly description: string;
   /** What `.env.example` shows: refused as a value, so that a half-filled file cannot start. */
@@ -77,6 +80,7 @@ const shop = {
   SIGNAL_NUMBER: required(phoneNumber, "The number that the service sends from, registered with signal-cli.", {
     sample: SAMPLE_NUMBERS[0],
     placeholders: SAMPLE_NUMBERS,
+    personal: true,
   }),
   SIGNAL_GROUP_ID: required(signalGroupId, "The owner's group, which hears of every order and affiliate.", {
     sample: "your_group_id_here",
@@ -87,6 +91,7 @@ const shop = {
   ADMIN_PHONE_NUMBER: required(phoneNumber, "Who hears of trouble.", {
     sample: SAMPLE_NUMBERS[1],
     placeholders: SAMPLE_NUMBERS,
+    personal: true,
   }),
   POLL_INTERVAL_SECONDS: optional(seconds(0.1, 3600), "1", "How often new orders are looked for."),
   MAX_RETRIES: optional(integer(0, 20), "3", "Further tries for a message that its recipient's side refuses."),
@@ -101,7 +106,7 @@ const databaseAndWebhook = {
   DB_HOST: optional(host, "localhost", "The database server."),
   DB_NAME: optional(anyText, "database_card_store", "The database that holds `orders` and `affiliates`."),
   DB_USER: optional(anyText, "signal_automation", "The service's user at the database."),
-  DB_PASSWORD: unset(anyText, "Its password.", {
+  DB_PASSWORD: unset(password, "Its password.", {
     required: "unless DB_DRIVER=sqlite",
     secret: true,
     sample: "your_secure_password_here",
@@ -177,7 +182,7 @@ const webhookMore = {
     "Form of the body; `auto` sees by the host whether it is Discord, else Slack's.",
   ),
   WEBHOOK_SIGNING_SECRET: unset(signingSecret, "Key that signs `json` bodies (Standard Webhooks).", {
-    required: "when WEBHOOK_FORMAT=json",
+    required: "when WEBHOOK_ENABLED=true with WEBHOOK_FORMAT=json",
     secret: true,
     sample: "whsec_your_signing_secret_here",
   }),

@@ -7,11 +7,13 @@ import { z } from "zod";
 import { isPhoneNumber, isSignalGroupId } from "../domain/address.ts";
 import { MESSAGE_KINDS, type MessageKind } from "../domain/message.ts";
 
-/** A form of text that a setting accepts. The text is trimmed and never empty: empty means missing. */
+/** A form of text that a setting accepts. The text is trimmed (unless `verbatim`) and never blank: blank means missing. */
 export interface TextType<T> {
   /** Completes "accepted: …", without a full stop. */
   readonly form: string;
   readonly schema: z.ZodType<T, string>;
+  /** Blanks around it belong to it. */
+  readonly verbatim?: boolean;
 }
 
 /** Builds a type from a plain function that gives undefined for what it does not accept. */
@@ -30,9 +32,12 @@ function type<T>(form: string, read: (text: string) => T | undefined): TextType<
 /** Any text. */
 export const anyText: TextType<string> = { form: "any text", schema: z.string() };
 
-/** A path of the file system. */
+/** Any text, kept to the last blank. */
+export const password: TextType<string> = { ...anyText, verbatim: true };
+
+/** A path of the file system. `~` would be taken literally, so it is refused. */
 export const filePath: TextType<string> = type(
-  "a path",
+  "a path (~ is not expanded)",
   (text) => text.includes("\0") || text.startsWith("~") ? undefined : text,
 );
 
