@@ -1,0 +1,52 @@
+/**
+ * The lease under which orders are worked on: one instance at a time scans, holds, releases and cancels.
+ *
+ * @module
+ */
+import { LeaseLost } from "../../domain/errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Lease, Store, StoreTx } from "../../store/port.ts";
+
+/** Name of the lease. */
+export const ORDERS_LEASE = "orders";
+
+/** What orders need of whoever keeps the lease. */
+export interface OrdersLease {
+  /** The lease while it is safe to act under it, else `undefined`. */
+  lease(): Lease | undefined;
+  /** A renewal inside a transaction of ours was committed; `sentAtMonotonicMs` is from before it was sent. */
+  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
+  /** A renewal found that it is not ours any more. */
+  lost(lease: Lease): void;
+  /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */
+  onChange(listener: (lease: Lease | undefined) => void): () => void;
+}
+
+export interface FenceOptions {
+  readonly store: Store;
+  readonly lease: OrdersLease;
+  /** How long a renewal lasts (`LEASE_SECONDS`). */
+  readonly leaseMs: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Runs `work` in a transaction that begins by renewing `lease`: its row stays locked until the end, so nobody takes it over
+ * in between. `work` gets the database's clock.
+ * @throws {LeaseLost} when the lease is not ours any more; nothing was written
+ */
+export async function fenced<T>(
+  options: FenceOptions,
+  lease: Lease,
+  name: string,
+  work: (tx: StoreTx, nowMs: number) => Promise<T>,
+): Promise<T> {
+  const sentAtMs = options.clock.monotonicMs();
+  const result = await options.store.transaction(name, async (tx) => {
+    const nowMs = await tx.leases.renew(lease, options.leaseMs);
+    if (nowMs === undefined) throw new LeaseLost(lease.name);
+    return await work(tx, nowMs);
+  });
+  options.lease.confirmed(lease, sentAtMs);
+  return result;
+}
