@@ -167,7 +167,10 @@ function aboutFile(file: ChosenFile | undefined): { problems: Problem[]; warning
   const warnings: Warning[] = [];
   if (file.mode !== undefined && (file.mode & OPEN_TO_OTHERS) !== 0) {
     const mode = file.mode.toString(8).padStart(4, "0");
-    warnings.push({ name: file.name, warning: `mode ${mode}: the group or others can read the secrets in it; use chmod 600` });
+    warnings.push({
+      name: file.name,
+      warning: `mode ${mode}: the group or others can read the secrets in it; use chmod 600`,
+    });
   }
   for (const [name, { line, unresolved }] of file.parsed.entries) {
     for (const other of unresolved) {
