@@ -1,0 +1,62 @@
+/**
+ * Every metric that the service keeps: its kind, what it counts, and its labels. The name in the exposition is the key
+ * with the prefix `signal_automation_`. A test finds names used in `lib/` and missing here.
+ *
+ * @module
+ */
+
+export type MetricKind = "counter" | "gauge" | "histogram";
+
+export interface MetricDescription {
+  readonly kind: MetricKind;
+  /** One sentence for the HELP line. */
+  readonly help: string;
+  /** Label names with their values, or `bounded`: a closed set that belongs to another room (fault reasons, error codes). */
+  readonly labels?: Readonly<Record<string, readonly string[] | "bounded">>;
+}
+
+const counter = (help: string, labels?: MetricDescription["labels"]): MetricDescription => ({
+  kind: "counter",
+  help,
+  ...(labels === undefined ? {} : { labels }),
+});
+const seconds = (help: string): MetricDescription => ({ kind: "histogram", help });
+
+export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
+  account_pauses_total: counter("Times sending for an account was paused by a channel fault.", { reason: "bounded" }),
+  send_outcomes_total: counter("Answers of a channel to a hand-over.", {
+    outcome: ["accepted", "retry", "refused", "paused", "unknown"],
+    reason: "bounded",
+  }),
+  messages_unknown_total: counter("Requests handed over whose answer never came.", { reason: "bounded" }),
+  messages_resent_total: counter("Messages sent again after an unknown outcome: each may have doubled."),
+  outbox_moves_unmatched_total: counter("Rows that another holder of the lease had moved."),
+  leases_lost_total: counter("Leases lost to another instance or to a pause of this one.", { lease: "bounded" }),
+  hand_over_seconds: seconds("From hand-over to the channel's answer."),
+  inbound_events_total: counter("Events taken in.", { result: ["stored", "duplicate"] }),
+  spooled_events_total: counter("Events kept in the local spool while the database was away."),
+  inbox_events_done_total: counter("Events finished.", { type: "bounded", result: ["done", "done_elsewhere"] }),
+  inbox_events_dead_total: counter("Events given up and kept for a replay.", { reason: "bounded" }),
+  inbox_event_seconds: seconds("Handling of one event, with its transaction."),
+  orders_enqueued_total: counter("Orders whose messages were stored."),
+  orders_cancelled_total: counter("Orders whose flag was set by hand while messages were owed."),
+  orders_failed_total: counter("Orders that could not be taken up and were tried again."),
+  orders_scan_failures_total: counter("Scans of the orders table that failed."),
+  order_remarks_total: counter("Orders with something unusual.", { remark: "bounded" }),
+  signal_restarts_total: counter("Starts of signal-cli after the first one.", { cause: "bounded" }),
+  signal_rpc_bad_lines_total: counter("Lines of signal-cli that were no JSON-RPC message."),
+  signal_rpc_cut_lines_total: counter("Lines of signal-cli that were longer than allowed."),
+  signal_rpc_stray_answers_total: counter("Answers of signal-cli that nobody waited for.", {
+    kind: ["late", "unknown"],
+  }),
+  signal_rpc_write_failures_total: counter("Requests that could not be written to signal-cli."),
+  signal_stderr_lines_total: counter("Lines that signal-cli wrote to its log."),
+  store_transaction_retries_total: counter("Transactions run again after a deadlock or lock wait.", {
+    transaction: "bounded",
+  }),
+  bugs_total: counter("Things that must not happen, by room: please report.", { room: "bounded" }),
+  alerts_sent_total: counter("Notices to the admin, by the way they went.", {
+    way: ["enqueued", "direct", "webhook"],
+  }),
+  alerts_unsent_total: counter("Tries to reach the admin on which every way failed."),
+};
