@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Document, LineCounter, parseDocument, type Scalar } from "yaml";
+import { type Document, LineCounter, parseDocument, type Scalar, visit } from "yaml";
 import type { Compiled, FileProblem } from "../runtime/file_problem.ts";
 import { isTemplateKey, PLACEHOLDERS, TEMPLATE_KEYS, type TemplateKey } from "./catalog.ts";
 import { closest } from "./closest.ts";
@@ -17,6 +17,9 @@ import { braceOffset, describeNode, type Entry, isText, readMapping, resolveAlia
 
 /** Largest file that is read; the built-in one has 2 KB. */
 export const MAX_TEMPLATES_CHARACTERS = 1_000_000;
+
+/** Longest piece of the YAML library's own explanation that is passed on. */
+const LIBRARY_TEXT_CHARACTERS = 160;
 
 /** Never throws. A refused file is refused whole: no template of it is used. */
 export function compileTemplates(source: string): Compiled<TemplateSet> {
@@ -54,14 +57,20 @@ class Compilation {
     const document = parseDocument(this.#text, { merge: true, lineCounter: this.#lines, prettyErrors: false });
     // What the library only warns of (an unknown tag) would change what the person meant.
     for (const error of [...document.errors, ...document.warnings]) {
-      this.#refuse(error.pos[0], undefined, `invalid YAML: ${clip(error.message.split("\n")[0]!)}`);
+      this.#refuse(error.pos[0], undefined, `invalid YAML: ${clip(error.message, LIBRARY_TEXT_CHARACTERS)}`);
     }
+    visit(document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(document) !== undefined) return;
+        this.#refuse(alias.range?.[0], undefined, `invalid YAML: *${clip(alias.source)} has no anchor before it`);
+      },
+    });
     if (this.#problems.length > 0) return document;
     try {
-      // Only for its refusal of aliases that multiply, and of those without an anchor.
+      // Only for its refusal of aliases that multiply.
       document.toJS();
     } catch (error) {
-      this.#refuse(undefined, undefined, `invalid YAML: ${clip((error as Error).message)}`);
+      this.#refuse(undefined, undefined, `invalid YAML: ${clip((error as Error).message, LIBRARY_TEXT_CHARACTERS)}`);
     }
     return document;
   }

@@ -81,8 +81,8 @@ function escapeCode(code: number): string {
 const QUOTED_CHARACTERS = 40;
 
 /** A piece of the file, short enough and on one line, for the text of a problem. */
-export function clip(text: string): string {
+export function clip(text: string, most: number = QUOTED_CHARACTERS): string {
   const oneLine = text.replace(/\p{C}+/gu, " ");
   const characters = [...oneLine];
-  return characters.length <= QUOTED_CHARACTERS ? oneLine : `${characters.slice(0, QUOTED_CHARACTERS).join("")}…`;
+  return characters.length <= most ? oneLine : `${characters.slice(0, most).join("")}…`;
 }

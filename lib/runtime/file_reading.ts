@@ -1,0 +1,79 @@
+/**
+ * Looking at a file that others write: what it is, whether it changed, what is in it.
+ *
+ * @module
+ */
+import type { FileProblem } from "./file_problem.ts";
+
+/** Largest file that is read; those that people write have some kilobytes. */
+export const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/** Where a path leads in the end, or the path itself while it leads nowhere. */
+export async function targetOf(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    // Absent, a loop of links, or not allowed: reading it says which.
+    return path;
+  }
+}
+
+/**
+ * A text that changes whenever the file may have: another target, inode, size or time. `undefined` while there is none.
+ * One `stat` and one `realpath`; the content is not read.
+ */
+export async function fileIdentity(path: string): Promise<string | undefined> {
+  try {
+    const target = await Deno.realPath(path);
+    const info = await Deno.stat(target);
+    return [target, info.dev, info.ino, info.size, info.mtime?.getTime(), info.ctime?.getTime(), info.mode].join(" ");
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? undefined : (error as Error).name;
+  }
+}
+
+export type ReadResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+/**
+ * The text of a file. Anything but a readable file in UTF-8 is a problem like one in its content.
+ * @returns `undefined` when there is no file
+ */
+export async function readLive(path: string): Promise<ReadResult | undefined> {
+  let bytes: Uint8Array;
+  try {
+    const info = await Deno.stat(path);
+    // Opening a pipe would wait for its other end.
+    if (!info.isFile) return refused({ reason: "is not a file" });
+    if (info.size > MAX_FILE_BYTES) return refused({ reason: `is too large; accepted: up to ${MAX_FILE_BYTES} bytes` });
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (!(error instanceof Error)) throw error;
+    return refused({ reason: `cannot be read (${(error as { code?: string }).code ?? error.name})` });
+  }
+  try {
+    return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return refused({ ...placeOfBadByte(bytes), reason: "is not UTF-8 text; save it as UTF-8" });
+  }
+}
+
+function refused(problem: FileProblem): ReadResult {
+  return { ok: false, problems: [problem] };
+}
+
+/** Line and column of the first byte that is no UTF-8: everything before it decodes without a replacement character. */
+function placeOfBadByte(bytes: Uint8Array): { readonly line: number; readonly column: number } {
+  const genuine = new TextEncoder().encode("\ufffd");
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  let offset = 0;
+  let [line, column] = [1, 1];
+  for (const character of text) {
+    if (character === "\ufffd" && !genuine.every((byte, index) => bytes[offset + index] === byte)) break;
+    offset += new TextEncoder().encode(character).length;
+    [line, column] = character === "\n" ? [line + 1, 1] : [line, column + 1];
+  }
+  return { line, column };
+}
