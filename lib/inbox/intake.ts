@@ -13,7 +13,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
-import type { Spool } from "../runtime/spool.ts";
+import { type Spool, SpoolFull } from "../runtime/spool.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { Store } from "../store/port.ts";
 
@@ -24,7 +24,8 @@ const REFUSALS_BEFORE_ALARM = 3;
 
 export interface IntakeOptions {
   readonly store: Pick<Store, "inbox">;
-  readonly spool: Spool;
+  /** Opens the spool; called at each start. */
+  readonly openSpool: () => Promise<Spool>;
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
@@ -38,7 +39,7 @@ export class Intake implements Service {
   readonly #wake: Wake;
   /** The database failed: straight to the spool until it was drained. */
   #spooling = false;
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
+  #running: { readonly stop: AbortController; readonly done: Promise<void>; readonly spool: Spool } | undefined;
 
   constructor(private readonly options: IntakeOptions) {
     this.#wake = new Wake(options.clock);
@@ -46,10 +47,10 @@ export class Intake implements Service {
 
   async start(): Promise<void> {
     if (this.#running) throw new Error("intake: already started");
-    await this.options.spool.open();
-    this.#spooling = this.options.spool.sizeBytes > 0;
+    const spool = await this.options.openSpool();
+    this.#spooling = !spool.isEmpty;
     const stop = new AbortController();
-    this.#running = { stop, done: this.#drainLoop(stop.signal) };
+    this.#running = { stop, spool, done: this.#drainLoop(spool, stop.signal) };
   }
 
   async stop(): Promise<void> {
@@ -58,12 +59,17 @@ export class Intake implements Service {
     this.#running = undefined;
     running.stop.abort();
     await running.done;
-    await this.options.spool.close();
+    await running.spool.close();
   }
 
   /** The database is there (again): drain now. */
   databaseIsBack(): void {
     this.#wake.ring();
+  }
+
+  /** Bytes that wait in the spool. */
+  get spooledBytes(): number {
+    return this.#running?.spool.sizeBytes ?? 0;
   }
 
   /** Whether events wait in the spool. */
@@ -84,7 +90,15 @@ export class Intake implements Service {
         this.options.log.warn("Messages go to the spool: the database is away", { cause: describeError(error) });
       }
     }
-    await this.options.spool.append(events.map((event) => JSON.stringify(event)));
+    const spool = this.#running?.spool;
+    if (spool === undefined) throw new Error("intake: not running, nothing was stored");
+    try {
+      await spool.append(events.map((event) => JSON.stringify(event)));
+    } catch (error) {
+      const why = error instanceof SpoolFull ? "the spool is full (SPOOL_MAX_MB)" : "the disk refuses the spool";
+      this.options.alarm.raise("spool_full", "critical", `Critical error: the database is away and ${why}; receiving stops`);
+      throw error;
+    }
     this.options.counters.add("spooled_events_total", events.length);
     this.#wake.ring();
   };
@@ -96,8 +110,8 @@ export class Intake implements Service {
     if (stored > 0) this.options.onStored();
   }
 
-  async #drainLoop(signal: AbortSignal): Promise<void> {
-    const { spool, log, alarm, counters } = this.options;
+  async #drainLoop(spool: Spool, signal: AbortSignal): Promise<void> {
+    const { log, alarm, counters } = this.options;
     let refusals = 0;
     while (!signal.aborted) {
       if (this.#spooling) {
@@ -106,10 +120,11 @@ export class Intake implements Service {
             await this.#store(batch.map((line) => JSON.parse(line) as RawEvent));
           }, signal);
           // No await between the look and the switch: nothing can be appended in between.
-          if (spool.sizeBytes === 0) {
+          if (spool.isEmpty) {
             this.#spooling = false;
             refusals = 0;
             alarm.clear("spool_stuck", "The spool is drained");
+            alarm.clear("spool_full", "The spool is drained; receiving goes on");
             log.info("The spool is drained: everything in it is in the database");
           }
         } catch (error) {

@@ -92,6 +92,7 @@ export class Dispatcher implements Service {
   #afterLane: string | undefined;
   #clockOffsetMs = 0;
   #nextExpiryLookMs = 0;
+  readonly #quiet: (() => void)[] = [];
   #running: { stopping: boolean; readonly give_up: AbortController; readonly loop: Promise<void> } | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -135,6 +136,14 @@ export class Dispatcher implements Service {
   look(): void {
     this.#mayHaveMore = true;
     this.#wake.ring();
+  }
+
+  /** Resolves when nothing is due any more, or after `timeoutMs`. */
+  async whenQuiet(timeoutMs: number): Promise<void> {
+    const quiet = new AbortController();
+    this.#quiet.push(() => quiet.abort());
+    this.look();
+    await this.#o.clock.sleepMs(timeoutMs, quiet.signal);
   }
 
   /** For health: what is held and in flight here. */
@@ -200,8 +209,11 @@ export class Dispatcher implements Service {
           if (stopping && clock.monotonicMs() > settleBeforeMs) break;
         }
       }
-      if (!busy) await this.#wake.wait(this.#nextDateMs(), never);
+      if (busy) continue;
+      if (this.#window.size === 0) this.#quiet.splice(0).forEach((tell) => tell());
+      await this.#wake.wait(this.#nextDateMs(), never);
     }
+    this.#quiet.splice(0).forEach((tell) => tell());
     this.#o.journal.close();
     this.#loseGrip();
   }
@@ -389,7 +401,7 @@ export class Dispatcher implements Service {
     if (outcome.outcome === "accepted") {
       this.pause.worked();
       this.#laneFaults.delete(row.lane);
-    } else if (outcome.outcome === "paused") {
+    } else if (outcome.outcome === "paused" && outcome.reason !== "shutdown") {
       this.#paused(row, outcome);
     } else if (outcome.outcome === "unknown") {
       counters.add("messages_unknown_total", 1, { reason: outcome.reason });
