@@ -141,9 +141,15 @@ export class Webhook implements WebhookWay {
     const { signingSecret, clock } = this.options;
     if (this.#format !== "json" || signingSecret === undefined) return {};
     const timestamp = String(Math.floor(clock.nowMs() / 1000));
-    const key = await crypto.subtle.importKey("raw", secretBytes(signingSecret), { name: "HMAC", hash: "SHA-256" }, false, [
-      "sign",
-    ]);
+    const key = await crypto.subtle.importKey(
+      "raw",
+      secretBytes(signingSecret),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      [
+        "sign",
+      ],
+    );
     const signed = new TextEncoder().encode(`${notice.alertId}.${timestamp}.${body}`);
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, signed));
     return {
