@@ -1,7 +1,7 @@
 /**
  * An own program that takes Discord's webhooks as strictly as the real one: content or embeds, lengths, 204 without a body.
  *
- * Prints `listening URL`, then a JSON line per delivery. The path steers it: see `slack_discord_sink.ts`.
+ * Prints `listening URL`, then a JSON line per delivery. The script is an argument: see `slack_discord_sink.ts`.
  *
  * @module
  */

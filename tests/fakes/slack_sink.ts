@@ -1,7 +1,7 @@
 /**
  * An own program that takes Slack's incoming webhooks as strictly as the real one: 400 `invalid_payload`, 200 `ok`.
  *
- * Prints `listening URL`, then a JSON line per delivery. The path steers it: see `slack_discord_sink.ts`.
+ * Prints `listening URL`, then a JSON line per delivery. The script is an argument: see `slack_discord_sink.ts`.
  *
  * @module
  */
