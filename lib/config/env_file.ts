@@ -112,9 +112,9 @@ export function parseEnvFile(
       take(BLANK);
       const raw = take(EQUALS) === undefined ? undefined : takeValue();
       take(COMMENT);
-      const end = at;
       if (take(LINE_END) === undefined) {
-        throw new Unreadable(end, raw === undefined ? "= is missing here" : "text after the closing quote");
+        take(BLANK);
+        throw new Unreadable(at, raw === undefined ? "= is missing here" : "text after the closing quote");
       }
       if (name === undefined) continue;
       const { value, unresolved } = expand(raw, (other) => {
