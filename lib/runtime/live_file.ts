@@ -103,8 +103,16 @@ export class LiveFile<T> implements Service {
   async start(): Promise<void> {
     if (this.#running !== undefined) throw new Error(`${this.name} is already started`);
     const abort = new AbortController();
-    const loaded = this.#inTurn(() => this.#loadFirst());
-    const done = loaded.then(() => this.#watch(abort.signal)).finally(() => this.#running = undefined);
+    const watch = new FolderWatch(() => this.#wake.ring(), this.#options.log);
+    const loaded = this.#inTurn(async () => {
+      // Before the first reading, so that no change falls between the two.
+      await watch.watch(await this.#folders());
+      await this.#loadFirst();
+    });
+    const done = loaded.then(() => this.#follow(watch, abort.signal)).finally(async () => {
+      await watch.close();
+      this.#running = undefined;
+    });
     this.#running = { abort, done };
     await loaded;
   }
@@ -119,21 +127,22 @@ export class LiveFile<T> implements Service {
     return this.#inTurn(() => this.#check(undefined));
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { pollMs = POLL_MS, log } = this.#options;
-    const watch = new FolderWatch(() => this.#wake.ring(), log);
-    try {
-      while (!signal.aborted) {
-        await watch.watch(new Set([dirname(this.#path), dirname(await targetOf(this.#path))]));
-        await this.#wake.wait(pollMs, signal);
-        // Reading raises events of its own, so an event alone is no reason to read.
-        if (signal.aborted || await fileIdentity(this.#path) === this.#identity) continue;
-        await this.#settle(signal);
-        if (!signal.aborted) await this.#inTurn(() => this.#check(signal));
-      }
-    } finally {
-      await watch.close();
+  async #follow(watch: FolderWatch, signal: AbortSignal): Promise<void> {
+    const { pollMs = POLL_MS } = this.#options;
+    while (!signal.aborted) {
+      await this.#wake.wait(pollMs, signal);
+      if (signal.aborted) return;
+      await watch.watch(await this.#folders());
+      // Reading raises events of its own, so an event alone is no reason to read.
+      if (await fileIdentity(this.#path) === this.#identity) continue;
+      await this.#settle(signal);
+      if (!signal.aborted) await this.#inTurn(() => this.#check(signal));
     }
+  }
+
+  /** Its own folder, and that of what a symlink leads to. */
+  async #folders(): Promise<ReadonlySet<string>> {
+    return new Set([dirname(this.#path), dirname(await targetOf(this.#path))]);
   }
 
   /** Waits until whoever writes the file is probably done. */
@@ -245,6 +254,7 @@ export class LiveFile<T> implements Service {
   async #store(text: string): Promise<void> {
     const { name, log, counters } = this.#options;
     try {
+      await Deno.mkdir(this.#options.stateFolder, { recursive: true, mode: 0o700 });
       if (await this.#lastGood.read() !== text) await this.#lastGood.write(text);
     } catch (error) {
       counters.add("live_file_store_failures_total", 1, { file: name });
