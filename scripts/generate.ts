@@ -7,7 +7,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { GENERAL_PERMISSIONS, type PermissionList } from "../lib/config/permissions.ts";
+import { CHECKOUT_PERMISSIONS } from "../lib/config/permissions.ts";
 import { renderEnvExample, renderSettingsTable } from "../lib/config/sample.ts";
 
 const TABLE_START = "<!-- settings:start -->";
@@ -24,7 +24,7 @@ interface Generated {
 const GENERATED: readonly Generated[] = [
   { path: ".env.example", mustExist: false, make: () => renderEnvExample() },
   { path: "README.md", mustExist: true, make: replaceTable },
-  { path: "deno.json", mustExist: true, make: (present) => replacePermissions(present, GENERAL_PERMISSIONS) },
+  { path: "deno.json", mustExist: true, make: (present) => replacePermissions(present, CHECKOUT_PERMISSIONS) },
 ];
 
 function replaceTable(readme: string): string {
@@ -35,7 +35,7 @@ function replaceTable(readme: string): string {
 }
 
 /** Replaces the `default` set inside the top-level "permissions" and leaves every other byte of deno.json alone. */
-export function replacePermissions(denoJson: string, permissions: PermissionList): string {
+export function replacePermissions(denoJson: string, permissions: typeof CHECKOUT_PERMISSIONS): string {
   const found = /^ {2}"permissions": \{$[\s\S]*?^ {2}\}|^ {2}"permissions": \{.*\}(?=,?$)/m.exec(denoJson);
   if (found === null) throw new Error('deno.json: the top-level key "permissions" is missing');
   const set = JSON.stringify({ default: permissions }, null, 2).replaceAll("\n", "\n  ");

@@ -64,6 +64,12 @@ export const GENERAL_PERMISSIONS: PermissionList = {
   net: true,
 };
 
+/**
+ * For `deno task` in a checkout: the same, but every folder. Paths of a set are taken from where deno.json stands and
+ * not from where the program is started (facts: deno.md §8, trap 4), so "the folder where it is started" cannot be named.
+ */
+export const CHECKOUT_PERMISSIONS = { ...GENERAL_PERMISSIONS, read: true, write: true } as const;
+
 /** Why each kind of permission is there, for `scripts/compile.ts --explain`. */
 export const PERMISSION_REASONS: Readonly<Record<keyof PermissionList, string>> = {
   env: "the settings, and what the libraries and signal-cli ask for; no other variable can be seen",
