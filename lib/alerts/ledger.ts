@@ -150,7 +150,7 @@ export class Ledger {
     if (record.toldAtMs !== undefined && nowMs - record.toldAtMs >= 2 * this.pace.reminderMs) record.tellings = 0;
     const still = record.told && record.seen === 0 ? ` (still so, since ${hourOf(record.sinceMs)} UTC)` : "";
     const { severity } = record;
-    this.#say({ cause, severity, message: `${prefixOf(cause, severity)}${record.message}${count}${still}` }, nowMs);
+    this.#say({ cause, severity, message: `${worded(cause, severity, record.message)}${count}${still}` }, nowMs);
     Object.assign(record, { told: true, toldAtMs: nowMs, seen: 0, tellings: Math.min(record.tellings + 1, 20) });
   }
 
@@ -196,12 +196,12 @@ function unjump(record: CauseRecord, nowMs: number): void {
   record.lastSeenMs = Math.min(record.lastSeenMs, nowMs);
 }
 
-/** The original's words for three kinds of trouble. */
-function prefixOf(cause: string, severity: Severity): string {
-  if (severity === "info") return "";
-  if (cause.startsWith("database")) return "Database error: ";
-  if (cause.startsWith("signal")) return "Signal error: ";
-  return severity === "critical" ? "Critical error: " : "";
+/** The original's words for three kinds of trouble, put in front unless the message has them already. */
+function worded(cause: string, severity: Severity, message: string): string {
+  if (severity === "info" || /^(Database|Signal|Critical) error: /.test(message)) return message;
+  if (cause.startsWith("database")) return `Database error: ${message}`;
+  if (cause.startsWith("signal")) return `Signal error: ${message}`;
+  return severity === "critical" ? `Critical error: ${message}` : message;
 }
 
 function hourOf(timeMs: number): string {

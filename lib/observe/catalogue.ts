@@ -20,6 +20,10 @@ const counter = (help: string, labels?: MetricDescription["labels"]): MetricDesc
   help,
   ...(labels === undefined ? {} : { labels }),
 });
+const gauge = (help: string, labels?: MetricDescription["labels"]): MetricDescription => ({
+  ...counter(help, labels),
+  kind: "gauge",
+});
 const seconds = (help: string): MetricDescription => ({ kind: "histogram", help });
 
 export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
@@ -55,6 +59,30 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
     transaction: "bounded",
   }),
   bugs_total: counter("Things that must not happen, by room: please report.", { room: "bounded" }),
+  signal_up: gauge("1 while signal-cli can be used, also with restrictions."),
+  signal_received_total: counter("Messages of signal-cli that were stored or spooled."),
+  signal_ignored_total: counter("Notifications of signal-cli that carry nothing for us.", { what: "bounded" }),
+  signal_receipts_total: counter("Delivery and read receipts."),
+  receive_exceptions_total: counter("Messages that signal-cli could not decrypt or read.", { type: "bounded" }),
+  signal_intake_held_up_total: counter("Times reading from signal-cli waited because storing was slower."),
+  signal_intake_lost_total: counter("Received messages that could be stored nowhere before the end: lost."),
+  signal_accept_failures_total: counter("Batches of received messages that could not be stored and were tried again."),
+  signal_send_errors_total: counter("Error answers of signal-cli to a send.", { code: "bounded" }),
+  spool_bytes: gauge("Size of the local spool."),
+  spool_appended_total: counter("Records put into the spool."),
+  spool_drained_total: counter("Records moved from the spool into the database."),
+  spool_torn_total: counter("Spool segments that ended in an unconfirmed record."),
+  spool_corrupt_total: counter("Damaged spool records, set aside."),
+  live_file_good: gauge("1 while a watched file is in use as it is, 0 while the last good content is.", {
+    file: "bounded",
+  }),
+  live_file_loads_total: counter("Loads of a watched file.", { file: "bounded", result: ["loaded", "refused"] }),
+  live_file_store_failures_total: counter("Times the last good content could not be kept.", { file: "bounded" }),
+  status_file_failures_total: counter("Times the status file could not be written."),
+  affiliate_messages_total: counter("Registration messages answered.", {
+    result: ["registered", "already_registered", "deactivated"],
+  }),
+  affiliate_token_collisions_total: counter("Tokens drawn that were taken already."),
   alerts_sent_total: counter("Notices to the admin, by the way they went.", {
     way: ["enqueued", "direct", "webhook"],
   }),

@@ -52,7 +52,7 @@ export function formatJson(line: Line): string {
     message: line.message,
   };
   // A field never hides one of the five above.
-  return JSON.stringify({ ...line.fields, ...head });
+  return JSON.stringify({ ...head, ...line.fields, ...head });
 }
 
 /** `2026-01-15 12:00:00 - outbox - INFO - message handed over id=42`: the form of the original's files, in UTC. */
