@@ -78,6 +78,14 @@ Deno.test("clocks, timers, console and SQL are found in code and strings only, a
   assert.deepEqual(texts("lib/cli/a.ts", "console.log(1);"), []);
 });
 
+Deno.test("the demo plays the shop, and the command line reads the version", () => {
+  const shop = 'import { DatabaseSync } from "node:sqlite";\nconst sql = "INSERT INTO orders VALUES (1)";';
+  assert.deepEqual(texts("lib/cli/demo/shop.ts", shop), []);
+  assert.equal(texts("lib/cli/shop.ts", shop).length, 2);
+  assert.deepEqual(texts("lib/cli/version.ts", 'import deno from "../../deno.json" with { type: "json" };'), []);
+  assert.equal(texts("lib/observe/version.ts", 'import deno from "../../deno.json" with { type: "json" };').length, 1);
+});
+
 Deno.test("a ban is lifted for one line by a comment that names it", () => {
   const source =
     "// gate-allow: sql, shown to people, never run\nconst a = 'INSERT INTO orders';\nconst b = 'INSERT INTO orders';";
