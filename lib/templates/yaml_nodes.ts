@@ -32,7 +32,7 @@ export function readMapping(node: unknown, document: Document, depth = 0): reado
   const merged: Entry[] = [];
   for (const pair of map.items) {
     const keyNode = resolveAlias(pair.key, document);
-    const key = isScalar(keyNode) ? String(keyNode.value) : "?";
+    const key = isScalar(keyNode) ? keyText(keyNode.value) : "?";
     if (key !== "<<") {
       const place = isScalar(pair.key) || isAlias(pair.key) ? pair.key.range?.[0] : undefined;
       entries.push({ key, value: pair.value, offset: place ?? map.range?.[0] ?? 0 });
@@ -47,6 +47,11 @@ export function readMapping(node: unknown, document: Document, depth = 0): reado
     if (!entries.some((own) => own.key === entry.key)) entries.push(entry);
   }
   return entries;
+}
+
+/** The library reads a merge key as a symbol. */
+function keyText(value: unknown): string {
+  return typeof value === "symbol" ? value.description ?? "?" : String(value);
 }
 
 export function isText(node: unknown): node is Scalar<string> {
