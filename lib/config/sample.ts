@@ -57,20 +57,22 @@ function wrap(text: string): string {
   return [...lines, line].join("\n");
 }
 
-/** The table for the README: Markdown, a heading row per group. */
+/** The table for the README: Markdown, a heading row per group, in the alignment that `deno fmt` gives it. */
 export function renderSettingsTable(): string {
-  const rows = ["| Name | Default | Accepted | What it is |", "|---|---|---|---|"];
+  const rows = [["Name", "Default", "Accepted", "What it is"]];
   for (const { title, names } of GROUPS) {
     const settings = shown(names);
     if (settings.length === 0) continue;
-    rows.push(`| **${title}** | | | |`);
+    rows.push([`**${title}**`, "", "", ""]);
     for (const [name, setting] of settings) {
-      rows.push(
-        `| \`${name}\` | ${defaultCell(setting)} | ${cell(setting.type.form)} | ${cell(setting.description)} |`,
-      );
+      rows.push([`\`${name}\``, defaultCell(setting), cell(setting.type.form), cell(setting.description)]);
     }
   }
-  return rows.join("\n") + "\n";
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[], fill: string) =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column]!, fill)).join(" | ")} |\n`;
+  const [head, ...body] = rows.map((row) => line(row, " "));
+  return [head, line(["", "", "", ""], "-"), ...body].join("");
 }
 
 function defaultCell(setting: Setting): string {

@@ -26,7 +26,7 @@ Deno.test("generate() writes the three places, is then content, and notices a ch
     const readme = await Deno.readTextFile(`${root}/README.md`);
     assert.match(
       readme,
-      /settings:start -->\n\n\| Name[\s\S]*\| `SIGNAL_NUMBER` \|[\s\S]*<!-- settings:end -->\n\nend\n$/,
+      /settings:start -->\n\n\| Name[\s\S]*\| `SIGNAL_NUMBER` +\|[\s\S]*<!-- settings:end -->\n\nend\n$/,
     );
 
     await Deno.writeTextFile(`${root}/.env.example`, "# by hand\n", { append: true });
