@@ -54,7 +54,7 @@ export class OrdersService implements Service {
     return LIVE;
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("orders: already started");
     const stop = new AbortController();
     // A lease just taken is a reason to look: what is due was not ours before.
@@ -62,7 +62,6 @@ export class OrdersService implements Service {
       if (lease !== undefined) this.#options.wake.ring();
     });
     this.#running = { stop, done: this.#loop(stop.signal), unlisten };
-    return Promise.resolve();
   }
 
   /** Waits for the transaction under way, if any. */
