@@ -1,0 +1,177 @@
+/**
+ * One connection to a MySQL-compatible server.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import mysql, { type Connection, type ConnectionOptions, type ResultSetHeader } from "mysql2";
+import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
+import { StoreUnavailable } from "../../domain/errors.ts";
+import { type Clock, DeadlineExceeded, within } from "../../runtime/clock.ts";
+import { mapMysqlError } from "./errors.ts";
+import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_STATEMENT_TIMEOUT_MS, type MysqlOptions, serverName } from "./options.ts";
+import { missingGrant } from "./permissions.ts";
+
+/** A row lock is waited for no longer than this, seconds: then the whole transaction starts again (1205). */
+const LOCK_WAIT_SECONDS = 5;
+/** Table locks of somebody's ALTER, seconds; the server's own default is a year. */
+const METADATA_LOCK_WAIT_SECONDS = 15;
+/** A polite goodbye may take this long before the connection is cut. */
+const GOODBYE_MS = 500;
+
+/** Applied to every new connection before its first statement. */
+const SESSION = [
+  "SET NAMES utf8mb4",
+  `SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, ` +
+  `lock_wait_timeout = ${METADATA_LOCK_WAIT_SECONDS}, ` +
+  // Strict, and without ANSI_QUOTES, NO_BACKSLASH_ESCAPES or PAD_CHAR_TO_FULL_LENGTH, whatever the server prefers.
+  "sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+  "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+export class MysqlConnection implements DatabaseConnection {
+  /** It cannot be used again: lost, or a statement ran past its deadline and still occupies it. */
+  broken = false;
+  readonly openedAtMs: number;
+  /** When it was last given back, on the monotonic clock. */
+  idleSinceMs = 0;
+  /** Ends statements under way when the connection is cut: the driver would leave their callers waiting. */
+  readonly #underWay = new Set<(error: StoreUnavailable) => void>();
+
+  private constructor(
+    private readonly raw: Connection,
+    private readonly server: string,
+    private readonly timeoutMs: number,
+    clock: Clock,
+  ) {
+    this.openedAtMs = clock.monotonicMs();
+    raw.on("error", () => {
+      this.broken = true;
+    });
+    raw.on("end", () => {
+      this.broken = true;
+    });
+  }
+
+  /** Connects, logs in and sets the session up, all within the deadline. @throws {StoreUnavailable} */
+  static async open(options: MysqlOptions, clock: Clock): Promise<MysqlConnection> {
+    const refused = await missingGrant(options);
+    if (refused !== undefined) throw refused;
+    const server = serverName(options);
+    const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    const raw = mysql.createConnection(connectionOptions(options, timeoutMs));
+    const connection = new MysqlConnection(
+      raw,
+      server,
+      options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
+      clock,
+    );
+    try {
+      await within(connection.#setUp(), timeoutMs, "connecting to the database");
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      if (error instanceof DeadlineExceeded) {
+        throw new StoreUnavailable("unreachable", `the database at ${server} does not answer (${timeoutMs} ms)`, {
+          cause: error,
+        });
+      }
+      throw mapMysqlError(error, server, timeoutMs);
+    }
+  }
+
+  async #setUp(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.raw.connect((error) => error ? reject(error) : resolve());
+    });
+    for (const sql of SESSION) await this.#query(sql, []);
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const result = await this.#query(query.sql, query.parameters);
+    if (Array.isArray(result)) return { rows: result as R[] };
+    const { affectedRows, insertId } = result as ResultSetHeader;
+    return { rows: [], numAffectedRows: BigInt(affectedRows), insertId: BigInt(insertId) };
+  }
+
+  #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
+    if (this.broken) {
+      return Promise.reject(new StoreUnavailable("unreachable", `the connection to ${this.server} is lost`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      this.raw.query({ sql, values: values as unknown[], timeout: timeoutMs }, (error, result) => {
+        this.#underWay.delete(reject);
+        if (error === null) return resolve(result);
+        const mapped = mapMysqlError(error, this.server, timeoutMs);
+        if (mapped instanceof StoreUnavailable && (mapped.fault === "unreachable" || mapped.fault === "timeout")) {
+          // Past its deadline a statement keeps running and keeps the connection (facts: deno.md §3).
+          this.destroy();
+        }
+        reject(mapped);
+      });
+    });
+  }
+
+  /** @throws {StoreUnavailable} when there is no answer within `timeoutMs` */
+  async ping(timeoutMs: number): Promise<void> {
+    await this.#query("SELECT 1", [], timeoutMs);
+  }
+
+  // deno-lint-ignore require-yield
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error("streaming is not used here");
+  }
+
+  /** Says goodbye and waits for it a moment, then cuts. */
+  async end(): Promise<void> {
+    if (!this.broken) {
+      const goodbye = new Promise<void>((resolve) => this.raw.end(() => resolve()));
+      await within(goodbye, GOODBYE_MS, "closing a connection").catch((error) => {
+        if (!(error instanceof DeadlineExceeded)) throw error;
+      });
+    }
+    this.destroy();
+  }
+
+  /** Cuts it at once; a statement under way fails. */
+  destroy(): void {
+    this.broken = true;
+    this.raw.destroy();
+    for (const giveUp of this.#underWay) {
+      giveUp(new StoreUnavailable("unreachable", `the connection to the database at ${this.server} was cut`));
+    }
+    this.#underWay.clear();
+  }
+}
+
+function connectionOptions(options: MysqlOptions, timeoutMs: number): ConnectionOptions {
+  return {
+    ...(options.socketPath === undefined
+      ? { host: options.host, port: options.port }
+      : { socketPath: options.socketPath }),
+    ...(options.database === undefined ? {} : { database: options.database }),
+    user: options.user,
+    password: options.password,
+    charset: "utf8mb4",
+    timezone: "Z",
+    supportBigNumbers: true,
+    // DATETIME stays text: in which zone it is meant is for us to know.
+    dateStrings: true,
+    connectTimeout: timeoutMs,
+    ...tlsOptions(options),
+  };
+}
+
+function tlsOptions(options: MysqlOptions): Pick<ConnectionOptions, "ssl"> {
+  if (options.tls === "off" || options.socketPath !== undefined) return {};
+  if (options.tls === "on") return { ssl: { rejectUnauthorized: false, minVersion: "TLSv1.2" } };
+  return {
+    ssl: {
+      rejectUnauthorized: true,
+      verifyIdentity: true,
+      minVersion: "TLSv1.2",
+      ...(options.caPem === undefined ? {} : { ca: Buffer.from(options.caPem) }),
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Connections in stock: at most `poolSize + maxOverflow`, first come first served, each acquisition with a deadline.
+ *
+ * @module
+ */
+import { StoreUnavailable } from "../../domain/errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { MysqlConnection } from "./connection.ts";
+import { type MysqlOptions, serverName } from "./options.ts";
+
+/** A connection that was idle for longer is asked whether it is alive before it is used. */
+const CHECK_AFTER_IDLE_MS = 30_000;
+/** How long that question may take. */
+const CHECK_TIMEOUT_MS = 2_000;
+/** Connections beyond `poolSize` are kept this long without work. */
+const OVERFLOW_IDLE_MS = 60_000;
+/** `close` waits this long for statements under way, then cuts them. */
+const CLOSE_GRACE_MS = 2_000;
+
+interface Waiter {
+  resolve(connection: MysqlConnection): void;
+  reject(error: unknown): void;
+}
+
+export class MysqlPool {
+  /** Last used at the end: a quiet pool uses few connections, and the others grow old and go. */
+  readonly #idle: MysqlConnection[] = [];
+  readonly #busy = new Set<MysqlConnection>();
+  readonly #waiting: Waiter[] = [];
+  /** Connections that are being made. */
+  #opening = 0;
+  #closed = false;
+
+  constructor(private readonly options: MysqlOptions, private readonly clock: Clock) {}
+
+  /** @throws {StoreUnavailable} `pool_exhausted` at the deadline, or why no connection could be made */
+  async acquire(): Promise<MysqlConnection> {
+    if (this.#closed) throw closedError();
+    const free = await this.#takeIdle();
+    if (free !== undefined) return free;
+    if (this.#closed) throw closedError();
+    if (this.#total() < this.options.poolSize + this.options.maxOverflow) return await this.#open();
+    return await this.#wait();
+  }
+
+  release(connection: MysqlConnection): void {
+    this.#busy.delete(connection);
+    if (connection.broken || this.#closed || this.#isOld(connection)) {
+      if (!connection.broken) void connection.end();
+      this.#serveNext();
+      return;
+    }
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) {
+      this.#busy.add(connection);
+      waiter.resolve(connection);
+      return;
+    }
+    connection.idleSinceMs = this.clock.monotonicMs();
+    this.#idle.push(connection);
+    this.#shrink();
+  }
+
+  /** Never hangs: idle connections are closed, statements under way get a moment, then everything is cut. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(closedError());
+    const goodbyes = this.#idle.splice(0).map((connection) => connection.end());
+    const deadlineMs = this.clock.monotonicMs() + CLOSE_GRACE_MS;
+    while (this.#busy.size + this.#opening > 0 && this.clock.monotonicMs() < deadlineMs) await this.clock.sleepMs(10);
+    for (const connection of this.#busy) connection.destroy();
+    this.#busy.clear();
+    await Promise.all(goodbyes);
+  }
+
+  #total(): number {
+    return this.#idle.length + this.#busy.size + this.#opening;
+  }
+
+  #isOld(connection: MysqlConnection): boolean {
+    return this.options.recycleMs > 0 && this.clock.monotonicMs() - connection.openedAtMs > this.options.recycleMs;
+  }
+
+  async #takeIdle(): Promise<MysqlConnection | undefined> {
+    for (let connection; (connection = this.#idle.pop()) !== undefined;) {
+      if (connection.broken) continue;
+      if (this.#isOld(connection)) {
+        void connection.end();
+        continue;
+      }
+      this.#busy.add(connection);
+      if (this.clock.monotonicMs() - connection.idleSinceMs < CHECK_AFTER_IDLE_MS) return connection;
+      try {
+        await connection.ping(CHECK_TIMEOUT_MS);
+        return connection;
+      } catch (error) {
+        // Dead since it was last used; the ping has cut it. Another one, or a new one, takes its place.
+        if (!(error instanceof StoreUnavailable)) throw error;
+        this.#busy.delete(connection);
+      }
+    }
+    return undefined;
+  }
+
+  async #open(): Promise<MysqlConnection> {
+    this.#opening++;
+    try {
+      const connection = await MysqlConnection.open(this.options, this.clock);
+      if (this.#closed) {
+        connection.destroy();
+        throw closedError();
+      }
+      this.#busy.add(connection);
+      return connection;
+    } finally {
+      this.#opening--;
+      this.#serveNext();
+    }
+  }
+
+  async #wait(): Promise<MysqlConnection> {
+    const timer = new AbortController();
+    const { promise, resolve, reject } = Promise.withResolvers<MysqlConnection>();
+    const waiter: Waiter = { resolve, reject };
+    this.#waiting.push(waiter);
+    const { acquireTimeoutMs } = this.options;
+    this.clock.sleepMs(acquireTimeoutMs, timer.signal).then(() => {
+      const at = this.#waiting.indexOf(waiter);
+      if (at < 0) return;
+      this.#waiting.splice(at, 1);
+      reject(
+        new StoreUnavailable(
+          "pool_exhausted",
+          `all connections to ${serverName(this.options)} stayed busy for ${acquireTimeoutMs} ms ` +
+            "(DB_POOL_SIZE, DB_POOL_MAX_OVERFLOW, DB_POOL_TIMEOUT)",
+        ),
+      );
+    });
+    try {
+      return await promise;
+    } finally {
+      timer.abort();
+    }
+  }
+
+  /** A place became free without a connection to hand on: the first who waits makes one. */
+  #serveNext(): void {
+    if (this.#closed || this.#total() >= this.options.poolSize + this.options.maxOverflow) return;
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) this.#open().then(waiter.resolve, waiter.reject);
+  }
+
+  #shrink(): void {
+    const nowMs = this.clock.monotonicMs();
+    while (this.#total() > this.options.poolSize) {
+      const oldest = this.#idle[0];
+      if (oldest === undefined || nowMs - oldest.idleSinceMs < OVERFLOW_IDLE_MS) return;
+      this.#idle.shift();
+      void oldest.end();
+    }
+  }
+}
+
+function closedError(): StoreUnavailable {
+  return new StoreUnavailable("unreachable", "the store is closed");
+}
