@@ -113,7 +113,7 @@ export function parseArguments(args: readonly string[]): Arguments {
   if (command === undefined) {
     throw new UsageError("usage: signal-cli [options] command\nsignal-cli: error: too few arguments");
   }
-  const own = COMMANDS[command];
+  const own = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (own === undefined) throw new UsageError(`signal-cli: error: invalid choice: '${command}'`);
   const options: Record<string, string | true> = {};
   const positional: string[] = [];
@@ -139,7 +139,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     const word = words[from]!;
     const cut = word.startsWith("--") ? word.indexOf("=") : -1;
     const name = cut === -1 ? word : word.slice(0, cut);
-    const found = known.names[name] ?? prefixed(known, name);
+    const found = Object.hasOwn(known.names, name) ? known.names[name] : prefixed(known, name);
     if (found === undefined) throw new UsageError(unrecognized(args[at - 1] ?? "", word));
     if (found.arity === "flag") {
       into[found.key] = true;

@@ -13,11 +13,12 @@ import {
   PARSE_ERROR,
   RpcFailure,
 } from "./failure.ts";
-import type { Manager } from "./manager.ts";
+import type { Command, Manager } from "./manager.ts";
 import { ASKING } from "./methods/asking.ts";
 import { receive } from "./methods/receiving.ts";
 import { SENDING } from "./methods/sending.ts";
 import type { Output } from "./output.ts";
+import { pause } from "./pause.ts";
 import { Parameters } from "./parameters.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { World } from "./world.ts";
@@ -31,6 +32,8 @@ export interface DispatcherOptions {
   /** Messages are received from the start, not first after `subscribeReceive`. */
   readonly onStart: boolean;
   readonly onCrash: () => void;
+  /** Aborted when the program ends. */
+  readonly life: AbortSignal;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -41,6 +44,7 @@ interface Request {
 }
 type Reply = Fields | undefined;
 
+const COMMANDS: Readonly<Record<string, Command>> = { ...SENDING, ...ASKING };
 const MEMBERS = new Set(["jsonrpc", "method", "params", "id"]);
 
 export class Dispatcher {
@@ -93,8 +97,8 @@ export class Dispatcher {
   }
 
   #settle(reply: Reply | typeof NO_ANSWER | Promise<Reply | typeof NO_ANSWER>, use: (reply: Reply) => void): void {
-    if (reply instanceof Promise) this.#track(reply.then((late) => late === NO_ANSWER ? undefined : use(late)));
-    else if (reply !== NO_ANSWER) use(reply);
+    if (reply instanceof Promise) this.#track(reply.then((late) => use(late === NO_ANSWER ? undefined : late)));
+    else use(reply === NO_ANSWER ? undefined : reply);
   }
 
   #track(work: Promise<unknown>): void {
@@ -137,7 +141,7 @@ export class Dispatcher {
 
   #run({ method, params }: Request): unknown {
     const { multi, managers, world } = this.#options;
-    const single = SENDING[method] ?? ASKING[method];
+    const single = Object.hasOwn(COMMANDS, method) ? COMMANDS[method] : undefined;
     const subscription = method === "subscribeReceive" || method === "unsubscribeReceive";
     const known = single || subscription || method === "receive" || (multi && method === "listAccounts");
     if (!known) throw new RpcFailure(METHOD_NOT_FOUND, "Method not implemented");
@@ -155,7 +159,7 @@ export class Dispatcher {
       return receive(manager, rest);
     }
     if (Array.isArray(rest)) throw new RpcFailure(INVALID_REQUEST, "params must be an object");
-    if (!(method in SENDING)) {
+    if (!Object.hasOwn(SENDING, method)) {
       return this.#withFaults(method, () => single!(manager, new Parameters((rest ?? {}) as Fields)));
     }
     return single!(manager, new Parameters((rest ?? {}) as Fields));
@@ -202,7 +206,7 @@ export class Dispatcher {
       if (last.type === "crash_after") throw new Crash();
       return last.type === "lose_answer" ? NO_ANSWER : result;
     };
-    return waitMs === 0 ? finish() : new Promise((resolve) => setTimeout(resolve, waitMs)).then(finish);
+    return waitMs === 0 ? finish() : pause(waitMs, this.#options.life).then(finish);
   }
 }
 

@@ -80,11 +80,13 @@ function payload(item: Inbound, recipients: Recipients, timestamp: number): Fiel
     };
   }
   if (item.typing !== undefined) {
-    return { typingMessage: { action: item.typing, timestamp, ...groupOf(item, "typing") } };
+    return {
+      typingMessage: { action: item.typing, timestamp, ...(item.group === undefined ? {} : { groupId: item.group }) },
+    };
   }
   if (item.edit !== undefined) {
     const { targetSentTimestamp, text } = item.edit as Fields;
-    return { editMessage: { targetSentTimestamp, dataMessage: data({ ...item, text }, timestamp) } };
+    return { editMessage: { targetSentTimestamp, dataMessage: data({ ...item, text }, recipients, timestamp) } };
   }
   if (item.sync !== undefined) {
     const sync = item.sync as Fields;
@@ -98,21 +100,21 @@ function payload(item: Inbound, recipients: Recipients, timestamp: number): Fiel
       destinationNumber: number,
       destinationUuid: to?.uuid ?? null,
     };
-    return { syncMessage: { sentMessage: { ...destination, ...data(sync, timestamp) } } };
+    return { syncMessage: { sentMessage: { ...destination, ...data(sync, recipients, timestamp) } } };
   }
   if (item.text === undefined && item.data === undefined && item.group === undefined) return {};
-  return { dataMessage: data(item, timestamp) };
+  return { dataMessage: data(item, recipients, timestamp) };
 }
 
 /** Five fixed fields, everything else only when it is there. */
-function data(item: Fields, timestamp: number): Fields {
+function data(item: Fields, recipients: Recipients, timestamp: number): Fields {
   return {
     timestamp,
     message: item.text ?? null,
     expiresInSeconds: 0,
     isExpirationUpdate: false,
     viewOnce: false,
-    ...groupOf(item, "data"),
+    ...groupOf(item, recipients),
     ...(item.attachments === undefined ? {} : { attachments: (item.attachments as Fields[]).map(attachment) }),
     ...(item.data as Fields | undefined),
   };
@@ -131,15 +133,10 @@ function data(item: Fields, timestamp: number): Fields {
   }
 }
 
-function groupOf(item: Fields, where: "data" | "typing"): Fields {
-  if (item.group === undefined) return {};
-  if (where === "typing") return { groupId: item.group };
+function groupOf(item: Fields, recipients: Recipients): Fields {
+  if (typeof item.group !== "string") return {};
+  const { group, revision } = item;
   return {
-    groupInfo: {
-      groupId: item.group,
-      groupName: item.groupName ?? null,
-      revision: item.revision ?? 0,
-      type: "DELIVER",
-    },
+    groupInfo: { groupId: group, groupName: recipients.groupName(group), revision: revision ?? 0, type: "DELIVER" },
   };
 }

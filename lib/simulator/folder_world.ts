@@ -54,15 +54,25 @@ export class FolderWorld implements World {
       this.#seq = Math.max(this.#seq, seq);
       this.#lastTimestamp = Math.max(this.#lastTimestamp, timestamp);
     }
-    this.refresh();
+    this.#load();
   }
 
   get state(): WorldState {
     return this.#state;
   }
 
-  /** A file that cannot be read leaves everything as it was; it is read again when it changes. */
+  /** A file that is half written or wrong leaves everything as it was, and is read again the next time. */
   refresh(): void {
+    try {
+      this.#load();
+    } catch (error) {
+      this.#stamps.clear();
+      replaceFile(`${this.folder}/error.txt`, `${error}\n`);
+    }
+  }
+
+  /** @throws when a file has not the promised form */
+  #load(): void {
     if (this.#changed("world.json")) {
       this.#state = parseWorld(JSON.parse(readIfThere(`${this.folder}/world.json`) ?? "{}"));
       for (const listener of [...this.#listeners]) listener();
@@ -150,7 +160,9 @@ export class FolderWorld implements World {
 
   attachmentReadable(path: string): boolean {
     try {
-      return Deno.statSync(path).isFile;
+      // Facts, §6: files of signal-cli's own data are refused.
+      const own = Deno.realPathSync(`${this.folder}/..`) + "/data/";
+      return Deno.statSync(path).isFile && !Deno.realPathSync(path).startsWith(own);
     } catch {
       return false;
     }

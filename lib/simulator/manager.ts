@@ -10,10 +10,16 @@ export class Manager {
   readonly sender: Sender;
   readonly receiver: Receiver;
 
-  constructor(readonly world: World, readonly number: string, trust: TrustMode, onCrash: () => void) {
+  constructor(
+    readonly world: World,
+    readonly number: string,
+    trust: TrustMode,
+    life: AbortSignal,
+    onCrash: () => void,
+  ) {
     this.recipients = new Recipients(world, number, trust);
-    this.sender = new Sender(world, this.recipients);
-    this.receiver = new Receiver({ world, recipients: this.recipients, onCrash });
+    this.sender = new Sender(world, this.recipients, life);
+    this.receiver = new Receiver({ world, recipients: this.recipients, life, onCrash });
   }
 }
 

@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { LineSplitter } from "./lines.ts";
 import { Manager } from "./manager.ts";
 import { Output } from "./output.ts";
+import { pause } from "./pause.ts";
 import type { TrustMode } from "./recipients.ts";
 import { checkAccount, StartFailure } from "./start.ts";
 import type { World } from "./world.ts";
@@ -45,6 +46,7 @@ class Run {
   readonly #releases: (() => void)[] = [];
   /** Resolves when the process ends before its input does. */
   readonly #ended = Promise.withResolvers<number>();
+  readonly #life = new AbortController();
 
   constructor(io: ProgramIo, world: World) {
     this.#io = io;
@@ -81,6 +83,7 @@ class Run {
       await this.#errors.drained();
       this.#world.flush();
     }
+    this.#life.abort();
     for (const release of this.#releases.reverse()) release();
     this.#output.release();
     this.#errors.release();
@@ -123,9 +126,10 @@ class Run {
     const open = async (number: string): Promise<Manager> => {
       await checkAccount(world, number, {
         onBusy: () => this.#log("INFO", "SignalAccount", "Config file is in use by another instance, waiting…"),
-        onLocked: (release) => this.#releases.push(release),
+        // A run that ended while it waited lets go at once.
+        onLocked: (release) => this.#life.signal.aborted ? release() : this.#releases.push(release),
       });
-      return new Manager(world, number, trust, () => this.#ended.resolve(CRASHED));
+      return new Manager(world, number, trust, this.#life.signal, () => this.#crash());
     };
     const local = world.state.accounts.filter((each) => each.registered && !world.memory(each.number).deregistered);
     if (global.account !== undefined) {
@@ -164,13 +168,14 @@ class Run {
       managers,
       multi,
       onStart,
-      onCrash: () => this.#ended.resolve(CRASHED),
+      onCrash: () => this.#crash(),
+      life: this.#life.signal,
     });
     this.#releases.push(this.#world.onChange(() => this.#watchLogin(managers, multi)));
     const reader = this.#io.stdin.getReader();
     this.#releases.push(() => {
       reader.cancel().catch(() => {});
-      for (const { receiver } of managers) receiver.close().catch(() => {});
+      for (const { receiver } of managers) receiver.close();
     });
     const lines = new LineSplitter();
     for (;;) {
@@ -178,15 +183,17 @@ class Run {
       this.#world.refresh();
       for (const line of done ? lines.end() : lines.push(value)) {
         this.#world.recordRequest(line);
-        await this.#maybeStopReading();
+        // No turn is given away without need: the answers of one piece of input leave together.
+        const blocked = this.#maybeStopReading();
+        if (blocked) await blocked;
+        if (this.#life.signal.aborted) return CRASHED;
         dispatcher.take(line);
       }
       if (done) break;
     }
     // Facts, §4.3: at the end of the input the handlers go first, then the open requests are answered.
-    const closing = managers.map(({ receiver }) => receiver.close());
+    for (const { receiver } of managers) receiver.close();
     await dispatcher.idle();
-    await Promise.race([Promise.all(closing), this.#output.drained()]);
     return 0;
   }
 
@@ -204,24 +211,27 @@ class Run {
     const effect = this.#world.faults.take({ on: "stdin" }).at(-1);
     if (effect?.type !== "stop_reading") return undefined;
     const { ms } = effect;
-    return new Promise((resolve) => ms === undefined ? undefined : setTimeout(resolve, ms));
+    return ms === undefined ? new Promise(() => {}) : pause(ms, this.#life.signal);
   }
 
   async #startDelay(): Promise<void> {
     let waitMs = this.#world.state.startDelayMs;
     for (const effect of this.#world.faults.take({ on: "start" })) {
       if (effect.type === "delay") waitMs += typeof effect.ms === "number" ? effect.ms : effect.ms[0];
-      if (effect.type === "crash_before" || effect.type === "crash_after") this.#ended.resolve(CRASHED);
+      if (effect.type === "crash_before" || effect.type === "crash_after") this.#crash();
       if (effect.type === "hang") await new Promise(() => {});
       if (effect.type === "error") {
         throw new StartFailure(Math.abs(effect.code), effect.message ?? "Error while checking account");
       }
     }
-    if (waitMs === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
-    this.#releases.push(() => clearTimeout(timer));
-    await promise;
+    if (waitMs > 0) await pause(waitMs, this.#life.signal);
+  }
+
+  /** Everything stops where it is; what has not left never leaves. */
+  #crash(): void {
+    this.#life.abort();
+    this.#output.discard();
+    this.#ended.resolve(CRASHED);
   }
 
   #print(...lines: readonly string[]): number {

@@ -6,6 +6,7 @@
  */
 import { type ReceivedLine, renderLine, senderOf } from "./envelope.ts";
 import { Crash } from "./failure.ts";
+import { pause } from "./pause.ts";
 import type { Recipients } from "./recipients.ts";
 import type { Mailbox, QueueItem, World } from "./world.ts";
 
@@ -17,6 +18,8 @@ export interface ReceiverOptions {
   readonly recipients: Recipients;
   /** The process died at a scripted point. */
   readonly onCrash: () => void;
+  /** Aborted when the program ends. */
+  readonly life: AbortSignal;
 }
 
 export class Receiver {
@@ -24,6 +27,7 @@ export class Receiver {
   readonly #recipients: Recipients;
   readonly #mailbox: Mailbox;
   readonly #onCrash: () => void;
+  readonly #life: AbortSignal;
   readonly #handlers = new Set<LineHandler>();
   #running: Promise<void> | undefined;
   #arrived = Promise.withResolvers<void>();
@@ -34,6 +38,7 @@ export class Receiver {
     this.#world = options.world;
     this.#recipients = options.recipients;
     this.#onCrash = options.onCrash;
+    this.#life = options.life;
     this.#mailbox = options.world.mailbox(options.recipients.account.number);
   }
 
@@ -59,10 +64,9 @@ export class Receiver {
   }
 
   /** Ends all handlers; the message in hand is finished with nobody listening, and so it is lost. */
-  async close(): Promise<void> {
+  close(): void {
     this.#handlers.clear();
     this.#release();
-    await this.#running;
   }
 
   #release(): void {
@@ -127,7 +131,7 @@ export class Receiver {
     }
     this.#mailbox.markDecrypted(item);
     const { processingMs } = item.item;
-    if (typeof processingMs === "number") await pause(processingMs);
+    if (typeof processingMs === "number") await pause(processingMs, this.#life);
     await this.#point("receive.decrypted", item);
     await this.#hand(renderLine(item.item, this.#recipients, Date.now()));
     await this.#point("receive.written", item);
@@ -135,6 +139,7 @@ export class Receiver {
   }
 
   async #hand(line: ReceivedLine): Promise<void> {
+    this.#world.flush();
     await Promise.all([...this.#handlers].map((handler) => handler(line)));
   }
 
@@ -142,7 +147,7 @@ export class Receiver {
     const { from, group } = item.item;
     const to = [from, group].filter((name) => typeof name === "string");
     for (const effect of this.#world.faults.take({ on, to })) {
-      if (effect.type === "delay") await pause(typeof effect.ms === "number" ? effect.ms : effect.ms[0]);
+      if (effect.type === "delay") await pause(typeof effect.ms === "number" ? effect.ms : effect.ms[0], this.#life);
       if (effect.type === "hang") await new Promise(() => {});
       if (effect.type === "crash_before" || effect.type === "crash_after") {
         this.#world.flush();
@@ -150,8 +155,4 @@ export class Receiver {
       }
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

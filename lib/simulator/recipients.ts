@@ -98,6 +98,11 @@ export class Recipients {
     return { kind: "person", person };
   }
 
+  /** The name of a group as the account knows it, or null. */
+  groupName(id: string): string | null {
+    return this.#world.state.groups.find((each) => each.id === id)?.name ?? null;
+  }
+
   /** The directory told a number: from now on it stands in `sourceNumber`. */
   learn(person: Person, number: string): void {
     this.#world.memory(this.#number).numbers[person.uuid] = number;

@@ -7,6 +7,7 @@
  */
 import { Crash, IO_ERROR, NO_ANSWER, RATE_LIMIT, RpcFailure, UNTRUSTED_KEY, USER_ERROR } from "./failure.ts";
 import { type Effect, type ResultType, seeded } from "./faults.ts";
+import { pause } from "./pause.ts";
 import type { Recipients, Target } from "./recipients.ts";
 import type { Group, Person } from "./state.ts";
 import type { SendResult, World } from "./world.ts";
@@ -31,10 +32,13 @@ type Problem = Extract<Effect, { type: "result" }>;
 export class Sender {
   readonly #world: World;
   readonly #recipients: Recipients;
+  readonly #life: AbortSignal;
   readonly #random = seeded(7);
 
-  constructor(world: World, recipients: Recipients) {
+  /** @param life aborted when the program ends */
+  constructor(world: World, recipients: Recipients, life: AbortSignal) {
     this.#world = world;
+    this.#life = life;
     this.#recipients = recipients;
   }
 
@@ -46,7 +50,7 @@ export class Sender {
     const waitMs = this.#waitMs(effects);
     const last = effects.at(-1);
     if (waitMs === 0) return this.#deliver(outgoing, groups, last);
-    return pause(waitMs).then(() => this.#deliver(outgoing, groups, last));
+    return pause(waitMs, this.#life).then(() => this.#deliver(outgoing, groups, last));
   }
 
   #deliver(outgoing: Outgoing, groups: readonly Group[], effect: Effect | undefined): SendAnswer | Promise<SendAnswer> {
@@ -71,7 +75,7 @@ export class Sender {
     }
     if (effect?.type === "delay_answer") {
       this.#world.flush();
-      return pause(effect.ms).then(() => succeeded(answer, results));
+      return pause(effect.ms, this.#life).then(() => succeeded(answer, results));
     }
     return succeeded(answer, results);
   }
@@ -233,8 +237,4 @@ function errorText(code: number): string {
     default:
       return "Failed to send message (RuntimeException)";
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

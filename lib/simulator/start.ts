@@ -25,7 +25,8 @@ export interface CheckHooks {
 /** Lock, local registration, login, network. @throws {StartFailure} */
 export async function checkAccount(world: World, number: string, hooks: CheckHooks): Promise<void> {
   const find = () => world.state.accounts.find((each) => each.number === number);
-  hooks.onLocked(await world.lock(number, hooks.onBusy));
+  const release = await world.lock(number, hooks.onBusy);
+  hooks.onLocked(release);
   world.refresh();
   const account = find();
   if (!account?.registered || world.memory(number).deregistered) {
