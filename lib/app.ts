@@ -30,6 +30,7 @@ import { Spool } from "./runtime/spool.ts";
 import { StatusFile } from "./runtime/status_file.ts";
 import { Wake } from "./runtime/wake.ts";
 import { LeaseKeeper } from "./store/lease_keeper.ts";
+import { openStore, type StoreDeps } from "./store/open.ts";
 import { PulseService } from "./store/pulse.ts";
 import type { SettledRow, Store, StoreTx } from "./store/port.ts";
 import { compileTemplates } from "./templates/compile.ts";
@@ -408,6 +409,39 @@ function makeFolder(folder: string): void {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new ConfigError(folder, "this folder cannot be made or used", "a folder that the service may write", { cause });
+  }
+}
+
+/** The store that the settings name. Connects on first use. @throws {ConfigError} when DB_TLS_CA cannot be read */
+export function openDatabase(config: Config, deps: StoreDeps): Store {
+  const { database } = config;
+  const common = { ordersTimezone: config.shop.ordersTimeZone, defaultMaxAgeMs: config.delivery.maxAgeMs };
+  if (database.driver === "sqlite") return openStore({ engine: "sqlite", path: database.path, ...common }, deps);
+  const caPem = readPem(database.tlsCaPath);
+  return openStore({
+    engine: "mysql",
+    host: database.host,
+    port: database.port,
+    ...(database.socketPath === undefined ? {} : { socketPath: database.socketPath }),
+    database: database.database,
+    user: database.user,
+    password: database.password,
+    poolSize: database.poolSize,
+    maxOverflow: database.poolMaxOverflow,
+    acquireTimeoutMs: database.poolTimeoutMs,
+    recycleMs: database.poolRecycleMs,
+    tls: database.tls,
+    ...(caPem === undefined ? {} : { caPem }),
+    ...common,
+  }, deps);
+}
+
+function readPem(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    throw new ConfigError("DB_TLS_CA", "the file cannot be read", "a readable PEM file", { cause });
   }
 }
 
