@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Address, makeAci, makeGroup, makeTel } from "../../../lib/domain/address.ts";
 import type { RawEvent } from "../../../lib/channels/channel.ts";
 import { StoreUnavailable } from "../../../lib/domain/errors.ts";
+import { MAX_ACCEPT_BATCH, MAX_QUEUED_EVENTS } from "../../../lib/channels/signal/intake.ts";
 import type { Receipt } from "../../../lib/channels/signal/envelope.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { testServiceContract } from "../../support/service_contract.ts";
@@ -419,4 +420,42 @@ Deno.test("a refused subscription degrades the condition and is tried again", as
     await reached("live", conditions.items.length - 1);
     assert.equal(refused, 2);
   });
+});
+
+Deno.test("a full queue stops reading until there is room, and nothing is lost or out of order", async () => {
+  const script: Script = (child) => healthy(child, (request) => child.peer.result(request.id, sent));
+  await withChannel(script, async ({ channel, children, reached, counters }) => {
+    const room = Promise.withResolvers<void>();
+    const stored: number[] = [];
+    const done = new Recorder<number>();
+    await channel.subscribe(async (events) => {
+      await room.promise;
+      assert.ok(events.length <= MAX_ACCEPT_BATCH);
+      for (const event of events) done.push(stored.push(JSON.parse(event.body).envelope.timestamp));
+    });
+    await reached("live");
+    const { peer } = children.items[0]!;
+    const line = (i: number) => JSON.stringify({ method: "receive", params: { result: text(i) } }) + "\n";
+    const count = MAX_QUEUED_EVENTS + 10;
+    await peer.write(Array.from({ length: count }, (_, i) => line(i)).join(""));
+    const outcome = channel.send(message(), never, () => {});
+    await counters.measurements.waitFor((one) => one.name === "signal_intake_held_up_total");
+    room.resolve();
+    assert.equal((await outcome).outcome, "accepted");
+    await done.waitForCount(count);
+    assert.deepEqual(stored, Array.from({ length: count }, (_, i) => i));
+  });
+});
+
+Deno.test("what cannot be stored until the very end is counted and said", async () => {
+  const { spawn, children } = scriptedSpawn((child) => healthy(child));
+  const { channel, reached, counters, log } = testChannel(spawn);
+  await channel.start();
+  await channel.subscribe(() => Promise.reject(new StoreUnavailable("storage", "disk full")));
+  await reached("live");
+  await children.items[0]!.notify(text(1));
+  await reached("intake_stopped");
+  await channel.stop();
+  assert.equal(counters.total("signal_intake_lost_total"), 1);
+  assert.equal(log.at("critical").length, 1);
 });
