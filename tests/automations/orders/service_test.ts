@@ -222,6 +222,29 @@ eachDatabase("an order that the database refuses is set aside, the others go on"
   assert.equal(world.service.condition().state, "live");
 }, { engines: ["sqlite"] });
 
+eachDatabase(
+  "while the database cannot be used the scan waits without alarms, and goes on by itself",
+  async (database) => {
+    await using world = await ordersWorld(database);
+    await world.start();
+    await world.execute("ALTER TABLE order_deliveries RENAME TO away");
+    const id = await world.insertOrder({});
+    await world.look();
+    assert.equal(world.service.condition().state, "down");
+    await world.clock.advance(1_000);
+    await world.execute("ALTER TABLE away RENAME TO order_deliveries");
+    await world.clock.advance(5_000);
+    await world.clock.untilSleeping();
+    await world.look();
+    assert.deepEqual(await owed(world), [`order_owner ${id}/1`]);
+    assert.equal(world.service.condition().state, "live");
+    assert.deepEqual(world.alarm.raised(), []);
+    const waits = world.log.at("warn").filter(({ message }) => message.startsWith("Orders wait"));
+    assert.equal(waits.length, 1, "told once, however often it is tried");
+  },
+  { engines: ["sqlite"] },
+);
+
 testServiceContract("OrdersService", async () => {
   const database = await sqliteDatabase();
   const world = await ordersWorld(database);
