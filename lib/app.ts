@@ -348,7 +348,11 @@ async function arrive(store: Store, config: Config, log: Log): Promise<void> {
   await store.checkSchema();
   const width = await store.affiliates.tokenWidth();
   if (config.shop.tokenLength > width) {
-    throw new ConfigError("TOKEN_LENGTH", `is ${config.shop.tokenLength}`, `at most ${width}, the width of the token columns`);
+    throw new ConfigError(
+      "TOKEN_LENGTH",
+      `is ${config.shop.tokenLength}`,
+      `at most ${width}, the width of the token columns`,
+    );
   }
   for (const oddity of await store.orders.inspect()) log.warn("The orders table is unusual", { what: oddity });
 }
@@ -361,7 +365,11 @@ async function tellOwners(tx: StoreTx, rows: readonly SettledRow[], alerts: Aler
     for (const row of ofAlerts) alerts.onAlertSettled(row.origin.key, row.state);
     if (died.length === 0) return;
     const which = died.length === 1 ? `order ${died[0]}` : `${died.length} orders, the first is ${died[0]}`;
-    alerts.raise("order_dead", "error", `Critical error: a message could not be delivered (${which}); see: signal-automation dlq list`);
+    alerts.raise(
+      "order_dead",
+      "error",
+      `Critical error: a message could not be delivered (${which}); see: signal-automation dlq list`,
+    );
   };
 }
 
@@ -408,7 +416,9 @@ function makeFolder(folder: string): void {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new ConfigError(folder, "this folder cannot be made or used", "a folder that the service may write", { cause });
+    throw new ConfigError(folder, "this folder cannot be made or used", "a folder that the service may write", {
+      cause,
+    });
   }
 }
 

@@ -96,7 +96,11 @@ export class Intake implements Service {
       await spool.append(events.map((event) => JSON.stringify(event)));
     } catch (error) {
       const why = error instanceof SpoolFull ? "the spool is full (SPOOL_MAX_MB)" : "the disk refuses the spool";
-      this.options.alarm.raise("spool_full", "critical", `Critical error: the database is away and ${why}; receiving stops`);
+      this.options.alarm.raise(
+        "spool_full",
+        "critical",
+        `Critical error: the database is away and ${why}; receiving stops`,
+      );
       throw error;
     }
     this.options.counters.add("spooled_events_total", events.length);

@@ -17,8 +17,7 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
-import type { HeldLease } from "../store/lease_keeper.ts";
-import type { InboxRow, Store, StoreTx } from "../store/port.ts";
+import type { HeldLease, InboxRow, Store, StoreTx } from "../store/port.ts";
 
 /** Waits before an event whose automation failed is tried again, milliseconds; after the last one it is dead. */
 export const EVENT_RETRY_DELAYS_MS = [5_000, 30_000, 120_000] as const;

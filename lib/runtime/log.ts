@@ -43,6 +43,8 @@ export function describeError(error: unknown): string {
 
 const OWN_ERRORS = new Set([
   "ConfigError",
+  "SpoolFull",
+  "SpoolFailed",
   "StoreUnavailable",
   "ChannelUnavailable",
   "DecodeError",

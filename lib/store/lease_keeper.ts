@@ -14,23 +14,10 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
-import type { Lease, Store } from "./port.ts";
+import type { HeldLease, Lease, Store } from "./port.ts";
 
 /** A holder stops this long before its lease runs out (design §4). */
 export const SAFETY_MARGIN_MS = 5_000;
-
-/** A lease as its user sees it. */
-export interface HeldLease {
-  readonly name: string;
-  /** The lease while it is safe to act under it, else undefined. */
-  lease(): Lease | undefined;
-  /** A renewal inside somebody's own transaction was committed; `sentAtMonotonicMs` is from before it was sent. */
-  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
-  /** A move matched no row, or a renewal found another epoch: it is not ours any more. */
-  lost(lease: Lease): void;
-  /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */
-  onChange(listener: (lease: Lease | undefined) => void): () => void;
-}
 
 export interface LeaseKeeperOptions {
   readonly store: Store;

@@ -22,6 +22,19 @@ export interface Lease {
   readonly epoch: number;
 }
 
+/** A lease as its user sees it. */
+export interface HeldLease {
+  readonly name: string;
+  /** The lease while it is safe to act under it, else undefined. */
+  lease(): Lease | undefined;
+  /** A renewal inside somebody's own transaction was committed; `sentAtMonotonicMs` is from before it was sent. */
+  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
+  /** A move matched no row, or a renewal found another epoch: it is not ours any more. */
+  lost(lease: Lease): void;
+  /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */
+  onChange(listener: (lease: Lease | undefined) => void): () => void;
+}
+
 export interface LeaseStore {
   /**
    * Takes the lease if it is free or has run out; also when `holder` has it already.

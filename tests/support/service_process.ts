@@ -30,7 +30,7 @@ export interface Status {
 export function programUnderTest(): string[] {
   const binary = Deno.env.get("SIGNAL_AUTOMATION_BINARY");
   if (binary !== undefined) return [binary];
-  return [Deno.execPath(), "run", "--no-prompt", "-P", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
+  return [Deno.execPath(), "run", "-q", "--no-prompt", "-P", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
 }
 
 export class ServiceProcess {
@@ -56,7 +56,11 @@ export class ServiceProcess {
       const value = Deno.env.get(name);
       return value === undefined ? [] : [[name, value]];
     });
-    return { ...Object.fromEntries(kept), PATH: `${signalCli}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}`, LANG: "C.UTF-8" };
+    return {
+      ...Object.fromEntries(kept),
+      PATH: `${signalCli}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}`,
+      LANG: "C.UTF-8",
+    };
   }
 
   get pid(): number {
@@ -156,6 +160,8 @@ export class ServiceProcess {
       deadline.removeEventListener("abort", giveUp);
       if (!deadline.aborted) watcher.close();
     }
-    throw new Error(`the service never became ${what}\nlast status: ${last}\nend of its log:\n${this.log().slice(-3000)}`);
+    throw new Error(
+      `the service never became ${what}\nlast status: ${last}\nend of its log:\n${this.log().slice(-3000)}`,
+    );
   }
 }
