@@ -1,0 +1,107 @@
+/** `run` @module */
+import type { App } from "../../app.ts";
+import { DeadlineExceeded, within } from "../../runtime/clock.ts";
+import { describeError } from "../../runtime/log.ts";
+import { type CliContext, type CommandSpec, ENV_FILE } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit_code.ts";
+import { sortError } from "../problem.ts";
+import { ReaderGone, type Terminal } from "../screen/terminal.ts";
+import { type OpenService, openService } from "../service.ts";
+import { needConfig } from "../settings.ts";
+
+/** Longest graceful stop (design §2); systemd's TimeoutStopSec is longer. */
+const STOP_TIMEOUT_MS = 10_000;
+/** What is left after a second signal, for outcomes that are just being stored. */
+const FORCED_STOP_TIMEOUT_MS = 1_000;
+
+export const runCommand: CommandSpec = {
+  path: ["run"],
+  summary: "Run the service until it is told to stop",
+  details: "SIGTERM or Ctrl-C stops it within 10 seconds, a second one at once; SIGHUP reads the templates again. " +
+    "With the database or Signal away it stays up and goes on when they appear.",
+  options: [ENV_FILE],
+  examples: [{ line: "signal-automation run --env-file ./.env", meaning: "logs go to standard error" }],
+  async run(invocation, context) {
+    const config = await needConfig(invocation, context);
+    const service = await openService({ config, context, logStream: logStreamOf(context.terminal) });
+    try {
+      return await live(service, context);
+    } finally {
+      await service.close();
+    }
+  },
+};
+
+/** From start to the end of the stop. */
+async function live(service: OpenService, context: CliContext): Promise<ExitCode> {
+  const { app, log } = service;
+  const stopAsked = Promise.withResolvers<{ readonly why: "signal" }>();
+  let signals = 0;
+  const onStop = () => {
+    signals++;
+    if (signals === 1) return stopAsked.resolve({ why: "signal" });
+    log.warn("A second signal: stopping at once");
+    app.force();
+    if (signals > 2) context.exitNow(EXIT.failed);
+  };
+  const unlisten = [
+    context.onSignal("SIGTERM", onStop),
+    context.onSignal("SIGINT", onStop),
+    context.onSignal("SIGHUP", () => {
+      log.info("Reading the files again");
+      app.reload().catch((error) => log.error("The files could not be read again", { error: describeError(error) }));
+    }),
+  ];
+  try {
+    log.info("The service starts", { version: context.version });
+    await app.start();
+    const end = await Promise.race([
+      stopAsked.promise,
+      app.fatal.then((error) => ({ why: "fatal" as const, error })),
+    ]);
+    if (end.why === "fatal") log.critical("The service cannot go on", { error: describeError(end.error) });
+    else log.info("The service stops");
+    const stopped = await stopWithin(app, context, () => signals > 1);
+    if (!stopped) log.error("The stop was not finished in time");
+    if (end.why === "fatal") return failureExit(end.error);
+    return stopped && signals === 1 ? EXIT.done : EXIT.failed;
+  } finally {
+    for (const end of unlisten) end();
+  }
+}
+
+/** @returns false when it did not end in time */
+async function stopWithin(app: App, { clock }: CliContext, forced: () => boolean): Promise<boolean> {
+  const stopping = app.stop();
+  const deadlineMs = clock.monotonicMs() + STOP_TIMEOUT_MS;
+  while (true) {
+    const leftMs = Math.min(deadlineMs - clock.monotonicMs(), FORCED_STOP_TIMEOUT_MS);
+    try {
+      await within(stopping, Math.max(0, leftMs), "stop of the service");
+      return true;
+    } catch (error) {
+      if (!(error instanceof DeadlineExceeded)) throw error;
+      if (forced() || clock.monotonicMs() >= deadlineMs) return false;
+    }
+  }
+}
+
+/** Never 0: systemd must see that it ended by itself. */
+function failureExit(error: unknown): ExitCode {
+  const { exit } = sortError(error);
+  return exit === EXIT.done ? EXIT.failed : exit;
+}
+
+function logStreamOf(terminal: Terminal): { write(line: string): void; readonly isTerminal: boolean } {
+  return {
+    isTerminal: terminal.errInfo.isTerminal,
+    write(line) {
+      try {
+        terminal.err(line);
+      } catch (error) {
+        // A log that nobody reads must not end the service.
+        if (!(error instanceof ReaderGone)) throw error;
+      }
+    },
+  };
+}
