@@ -5,26 +5,14 @@
  */
 import { LeaseLost } from "../../domain/errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Lease, Store, StoreTx } from "../../store/port.ts";
+import type { HeldLease, Lease, Store, StoreTx } from "../../store/port.ts";
 
 /** Name of the lease. */
 export const ORDERS_LEASE = "orders";
 
-/** What orders need of whoever keeps the lease. */
-export interface OrdersLease {
-  /** The lease while it is safe to act under it, else `undefined`. */
-  lease(): Lease | undefined;
-  /** A renewal inside a transaction of ours was committed; `sentAtMonotonicMs` is from before it was sent. */
-  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
-  /** A renewal found that it is not ours any more. */
-  lost(lease: Lease): void;
-  /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */
-  onChange(listener: (lease: Lease | undefined) => void): () => void;
-}
-
 export interface FenceOptions {
   readonly store: Store;
-  readonly lease: OrdersLease;
+  readonly lease: HeldLease;
   /** How long a renewal lasts (`LEASE_SECONDS`). */
   readonly leaseMs: number;
   readonly clock: Clock;

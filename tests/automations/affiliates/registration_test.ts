@@ -10,7 +10,7 @@ import { noCounters } from "../../../lib/runtime/counters.ts";
 import { type Random, systemRandom } from "../../../lib/runtime/random.ts";
 import type { Affiliate, Store } from "../../../lib/store/port.ts";
 import { BUILT_IN_TEMPLATES } from "../../../lib/templates/template_set.ts";
-import { type Database, eachDatabase, GROUP, type StoredMessage, storeWorld } from "../orders/world.ts";
+import { eachDatabase, GROUP, type StoredMessage, storeWorld } from "../orders/world.ts";
 
 const ACCOUNT = makeSignalAccount("+33123456789");
 const ANA = makeAci("11111111-1111-4111-8111-111111111111");
@@ -44,16 +44,13 @@ async function write(world: World, event: InboundEvent, by = registration()): Pr
   await world.store.transaction("test.inbox", (tx) => by.handle(event, tx, { inboxId: 7 }));
   return (await world.messages()).slice(before);
 }
-type World = Awaited<ReturnType<typeof storeWorld>>;
+type World = ReturnType<typeof storeWorld>;
 const kinds = (messages: readonly StoredMessage[]) => messages.map(({ kind }) => kind);
 const all = async (store: Store): Promise<readonly Affiliate[]> =>
   await Array.fromAsync(listAffiliates(store.affiliates));
 
 function eachWorld(name: string, test: (world: World) => Promise<void>): void {
-  eachDatabase(name, async (database: Database) => {
-    await using world = await storeWorld(database);
-    await test(world);
-  });
+  eachDatabase(name, (database) => test(storeWorld(database)));
 }
 
 Deno.test("AffiliateRegistration wants Go in direct messages of other people, and nothing else", () => {
@@ -94,7 +91,7 @@ eachWorld("who writes again gets the same link, and the owner hears nothing", as
 });
 
 eachWorld("two messages of one person at once end in one row and one token", async (world) => {
-  const other = await world.anotherSession();
+  const other = world.anotherSession();
   for (let round = 0; round < 10; round++) {
     const person = makeAci(`33333333-3333-4333-8333-${String(round).padStart(12, "0")}`);
     const event = go(person, `+3361000000${round}`);

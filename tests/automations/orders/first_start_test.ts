@@ -2,15 +2,20 @@
  * The first start against real databases: what is held, what is released, and what a kill in between changes.
  */
 import assert from "node:assert/strict";
-import { FIRST_START_KEY, type FirstStartPlan, HISTORY_AGE_MS } from "../../../lib/automations/orders/first_start.ts";
-import { type Database, eachDatabase, ordersWorld } from "./world.ts";
-import type { OrdersSince } from "../../../lib/automations/orders/first_start.ts";
+import {
+  FIRST_START_KEY,
+  type FirstStartPlan,
+  HISTORY_AGE_MS,
+  type OrdersSince,
+} from "../../../lib/automations/orders/first_start.ts";
+import type { TestDatabase } from "../../support/databases.ts";
+import { eachDatabase, ordersWorld } from "./world.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
 /** One life of the service. @returns order ids with messages, ids held, and how often the admin was asked */
-async function live(database: Database, since: OrdersSince) {
-  await using world = await ordersWorld(database);
+async function live(database: TestDatabase, since: OrdersSince) {
+  await using world = ordersWorld(database);
   await world.start({ since });
   const sent = (await world.messages()).map(({ order }) => Number(order));
   const held = (await world.deliveries()).filter(({ state }) => state === "held").map(({ order }) => order);
@@ -18,8 +23,8 @@ async function live(database: Database, since: OrdersSince) {
 }
 
 /** Orders with the given ages in days. @returns their ids */
-async function history(database: Database, agesInDays: readonly number[]): Promise<readonly number[]> {
-  await using world = await ordersWorld(database);
+async function history(database: TestDatabase, agesInDays: readonly number[]): Promise<readonly number[]> {
+  await using world = ordersWorld(database);
   const ids: number[] = [];
   for (const age of agesInDays) ids.push(await world.insertOrder({ ageMs: age * DAY_MS }));
   return ids;
@@ -86,7 +91,7 @@ eachDatabase("old orders that pile up after the first start are sent", async (da
 eachDatabase("a first start that was interrupted is finished within the bounds of its plan", async (database) => {
   const old = await history(database, days(60, 3));
   {
-    await using world = await ordersWorld(database);
+    await using world = ordersWorld(database);
     const plan: FirstStartPlan = {
       atMs: Date.now(),
       hold: "before",
@@ -104,7 +109,7 @@ eachDatabase("a first start that was interrupted is finished within the bounds o
 });
 
 eachDatabase("a plan that cannot be read stops the scan and is told", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.insertOrder({});
   for (const stored of ["", "{}", '{"atMs":1,"hold":"before","ask":true,"carriedOut":false}', "null"]) {
     await world.store.state.put(FIRST_START_KEY, stored);

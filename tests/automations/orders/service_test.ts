@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { settleOrders } from "../../../lib/automations/orders/settled.ts";
 import { FIRST_WAIT_MS } from "../../../lib/automations/orders/set_aside.ts";
 import { makeAci } from "../../../lib/domain/address.ts";
+import { openTestStore } from "../../support/databases.ts";
 import { testServiceContract } from "../../support/service_contract.ts";
-import { eachDatabase, GROUP, type OrdersWorld, ordersWorld, sqliteDatabase } from "./world.ts";
+import { eachDatabase, GROUP, type OrdersWorld, ordersWorld } from "./world.ts";
 
 const IDENTITY = makeAci("11111111-1111-4111-8111-111111111111");
 
@@ -17,7 +18,7 @@ async function owed(world: OrdersWorld): Promise<readonly string[]> {
 }
 
 eachDatabase("an order's messages are stored once, with its row, the owner's first", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.store.affiliates.insert({ identity: IDENTITY, phoneNumber: "+33600000001", token: "ABCDEFGHIJKL" });
   const id = await world.insertOrder({ client: "Ada", total: "12.50", token: "ABCDEFGHIJKL" });
   await world.start();
@@ -33,7 +34,7 @@ eachDatabase("an order's messages are stored once, with its row, the owner's fir
 });
 
 eachDatabase("many orders are drained in several batches, in the order of their ids", async (database) => {
-  await using world = await ordersWorld(database, { batchSize: 7 });
+  await using world = ordersWorld(database, { batchSize: 7 });
   const ids: number[] = [];
   for (let i = 0; i < 30; i++) ids.push(await world.insertOrder({}));
   await world.start();
@@ -41,7 +42,7 @@ eachDatabase("many orders are drained in several batches, in the order of their 
 });
 
 eachDatabase("a client's name arrives as it is, whatever is in it", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   const names = ["{total} {0} {{x}}", "👩‍👩‍👧‍👦 🙂", "é".repeat(255), "a\\b'c\"d%s"];
   for (const client of names) await world.insertOrder({ client });
   await world.insertOrder({ client: "Ada\nTotal: 0.01€\r\nIP: x" });
@@ -53,7 +54,7 @@ eachDatabase("a client's name arrives as it is, whatever is in it", async (datab
 });
 
 eachDatabase("unknown, deactivated and unreachable affiliates leave the owner's message alone", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   const inactive = await world.store.affiliates.insert({
     identity: IDENTITY,
     phoneNumber: undefined,
@@ -79,7 +80,7 @@ eachDatabase("unknown, deactivated and unreachable affiliates leave the owner's 
 });
 
 eachDatabase("a thousand dead orders hide no new one", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.insertOrders(1_000);
   await world.start({ since: "all" });
   const dead = (await world.messages()).map(({ id, order, generation }) => ({
@@ -98,12 +99,12 @@ eachDatabase("a thousand dead orders hide no new one", async (database) => {
 });
 
 eachDatabase("two sessions that settle an order's two messages at once set its flag", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.store.affiliates.insert({ identity: IDENTITY, phoneNumber: undefined, token: "ABCDEFGHIJKL" });
   const ids: number[] = [];
   for (let i = 0; i < 20; i++) ids.push(await world.insertOrder({ token: "ABCDEFGHIJKL" }));
   await world.start();
-  const other = await world.anotherSession();
+  const other = world.anotherSession();
   const rows = await world.messages();
   for (const id of ids) {
     const [first, second] = rows.filter(({ order }) => order === String(id)).map((row) => ({
@@ -122,7 +123,7 @@ eachDatabase("two sessions that settle an order's two messages at once set its f
 });
 
 eachDatabase("an order is notified only when all its messages were accepted", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.store.affiliates.insert({ identity: IDENTITY, phoneNumber: undefined, token: "ABCDEFGHIJKL" });
   const id = await world.insertOrder({ token: "ABCDEFGHIJKL" });
   const bad = await world.insertOrder({ token: "ABCDEFGHIJKL" });
@@ -145,7 +146,7 @@ eachDatabase("an order is notified only when all its messages were accepted", as
 });
 
 eachDatabase("a flag set by hand drops what is queued, and set back it sends again", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.store.affiliates.insert({ identity: IDENTITY, phoneNumber: undefined, token: "ABCDEFGHIJKL" });
   const id = await world.insertOrder({ token: "ABCDEFGHIJKL" });
   const untouched = await world.insertOrder({});
@@ -174,7 +175,7 @@ eachDatabase("a flag set by hand drops what is queued, and set back it sends aga
 });
 
 eachDatabase("who lost the lease stores nothing, and goes on when it is taken again", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   await world.start();
   await world.execute("UPDATE leases SET holder = 'another', epoch = epoch + 1 WHERE name = 'orders'");
   const id = await world.insertOrder({});
@@ -187,7 +188,7 @@ eachDatabase("who lost the lease stores nothing, and goes on when it is taken ag
 });
 
 eachDatabase("rows that cannot be read are named and block nobody", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   const before = await world.insertOrder({});
   const bad = await world.insertOrder({ createdAt: "not a date", total: "many" });
   const after = await world.insertOrder({});
@@ -199,7 +200,7 @@ eachDatabase("rows that cannot be read are named and block nobody", async (datab
 }, { engines: ["sqlite"] });
 
 eachDatabase("an order that the database refuses is set aside, the others go on", async (database) => {
-  await using world = await ordersWorld(database);
+  await using world = ordersWorld(database);
   const before = await world.insertOrder({});
   const bad = await world.insertOrder({});
   const after = await world.insertOrder({});
@@ -225,7 +226,7 @@ eachDatabase("an order that the database refuses is set aside, the others go on"
 eachDatabase(
   "while the database cannot be used the scan waits without alarms, and goes on by itself",
   async (database) => {
-    await using world = await ordersWorld(database);
+    await using world = ordersWorld(database);
     await world.start();
     await world.execute("ALTER TABLE order_deliveries RENAME TO away");
     const id = await world.insertOrder({});
@@ -246,8 +247,8 @@ eachDatabase(
 );
 
 testServiceContract("OrdersService", async () => {
-  const database = await sqliteDatabase();
-  const world = await ordersWorld(database);
+  const database = await openTestStore("sqlite");
+  const world = ordersWorld(database);
   return {
     service: world.service,
     cleanUp: async () => {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { OrderSettings } from "../../../lib/automations/orders/decide.ts";
 import { ORDERS_LEASE } from "../../../lib/automations/orders/fence.ts";
 import type { OrdersSince } from "../../../lib/automations/orders/first_start.ts";
@@ -13,10 +12,10 @@ import type { MessageKind } from "../../../lib/domain/message.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
 import { systemRandom } from "../../../lib/runtime/random.ts";
 import { Wake } from "../../../lib/runtime/wake.ts";
-import { type HeldLease, LeaseKeeper } from "../../../lib/store/lease_keeper.ts";
-import type { Store } from "../../../lib/store/port.ts";
-import { openSqliteStore } from "../../../lib/store/sqlite/open.ts";
+import { LeaseKeeper } from "../../../lib/store/lease_keeper.ts";
+import type { HeldLease, Store } from "../../../lib/store/port.ts";
 import { BUILT_IN_TEMPLATES } from "../../../lib/templates/template_set.ts";
+import { type DatabaseName, databases, databaseTest, type TestDatabase } from "../../support/databases.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { ManualClock, RecordingAlarm, RecordingCounters, RecordingLog } from "../../support/recording.ts";
 
@@ -29,49 +28,14 @@ const SETTINGS: OrderSettings = {
 };
 const LEASE_MS = 15_000;
 
-export type Row = Readonly<Record<string, unknown>>;
-
-/** A migrated, empty database, with a way past the store for what the shop or an administrator does. */
-export interface Database extends AsyncDisposable {
-  /** A store of its own connections: another session. */
-  open(): Promise<Store>;
-  /** `?` for parameters. */
-  query(sql: string, parameters?: readonly (string | number | null)[]): Promise<readonly Row[]>;
-}
-
-export type EngineName = "sqlite" | "mysql";
-
-/** A file of its own, removed with the database. */
-export async function sqliteDatabase(): Promise<Database> {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/orders.db`;
-  const raw = new DatabaseSync(path);
-  raw.exec(await Deno.readTextFile(new URL("../../../sql/sqlite/0001_orders_and_affiliates.sql", import.meta.url)));
-  return {
-    open: async () =>
-      openSqliteStore({ engine: "sqlite", path, ordersTimezone: "Europe/Paris" }, {
-        clock: systemClock,
-        random: systemRandom,
-      }),
-    query: async (sql, parameters = []) => raw.prepare(sql).all(...parameters as SQLInputValue[]) as Row[],
-    async [Symbol.asyncDispose]() {
-      raw.close();
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
-}
-
-/** Registers a test per engine that this machine has. */
+/** Registers a test per engine; of the three, or of those named. */
 export function eachDatabase(
   name: string,
-  test: (database: Database) => Promise<void>,
-  only: { readonly engines?: readonly EngineName[] } = {},
+  test: (database: TestDatabase) => Promise<void>,
+  only: { readonly engines?: readonly DatabaseName[] } = {},
 ): void {
-  if (only.engines?.includes("sqlite") ?? true) {
-    Deno.test(`${name} [sqlite]`, async () => {
-      await using database = await sqliteDatabase();
-      await test(database);
-    });
+  for (const engine of databases()) {
+    if (only.engines?.includes(engine.name) ?? true) databaseTest(engine, name, test);
   }
 }
 
@@ -86,20 +50,15 @@ export interface StoredMessage {
 }
 
 /** A store on a database, with looks behind it. */
-export async function storeWorld(database: Database) {
-  const stores = [await database.open()];
+export function storeWorld(database: TestDatabase) {
   return {
-    store: stores[0]!,
-    async anotherSession(): Promise<Store> {
-      const store = await database.open();
-      stores.push(store);
-      return store;
-    },
+    store: database.store,
+    anotherSession: (): Store => database.openSession(),
     execute: async (sql: string, parameters: readonly (string | number | null)[] = []): Promise<void> => {
-      await database.query(sql, parameters);
+      await database.adminQuery(sql, parameters);
     },
     async messages(): Promise<readonly StoredMessage[]> {
-      const rows = await database.query(
+      const rows = await database.adminQuery(
         "SELECT id, kind, origin_key, origin_generation, recipient, body FROM outbox ORDER BY id",
       );
       return rows.map((row) => ({
@@ -110,9 +69,6 @@ export async function storeWorld(database: Database) {
         recipient: String(row.recipient),
         body: String(row.body),
       }));
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      for (const store of stores) await store.close();
     },
   };
 }
@@ -128,8 +84,8 @@ export interface InsertedOrder {
 }
 
 /** One life of the orders service. The service's clock stands still, so that it rests until it is rung. */
-export async function ordersWorld(database: Database, options: { readonly batchSize?: number } = {}) {
-  const base = await storeWorld(database);
+export function ordersWorld(database: TestDatabase, options: { readonly batchSize?: number } = {}) {
+  const base = storeWorld(database);
   const clock = new ManualClock();
   const log = new RecordingLog();
   const alarm = new RecordingAlarm();
@@ -206,23 +162,23 @@ export async function ordersWorld(database: Database, options: { readonly batchS
     },
     async insertOrder({ client, total, token, createdAt, ageMs }: InsertedOrder): Promise<number> {
       const written = createdAt ?? new Date(Date.now() - (ageMs ?? 0)).toISOString().slice(0, 19).replace("T", " ");
-      await database.query(
+      await database.adminQuery(
         "INSERT INTO orders (client, total, ip_address, affiliate_token, created_at) VALUES (?, ?, '203.0.113.7', ?, ?)",
         [client ?? "Ada", total ?? "10.00", token ?? null, written],
       );
-      const [row] = await database.query("SELECT MAX(id) AS id FROM orders");
+      const [row] = await database.adminQuery("SELECT MAX(id) AS id FROM orders");
       return Number(row!.id);
     },
     async insertOrders(count: number): Promise<void> {
       const values = new Array<string>(count).fill("('Ada', '10.00')").join(", ");
-      await database.query(`INSERT INTO orders (client, total) VALUES ${values}`);
+      await database.adminQuery(`INSERT INTO orders (client, total) VALUES ${values}`);
     },
     async notified(id: number): Promise<boolean> {
-      const [row] = await database.query("SELECT notified FROM orders WHERE id = ?", [id]);
+      const [row] = await database.adminQuery("SELECT notified FROM orders WHERE id = ?", [id]);
       return Number(row!.notified) !== 0;
     },
     async deliveries() {
-      const rows = await database.query(
+      const rows = await database.adminQuery(
         "SELECT order_id, generation, state, remaining FROM order_deliveries ORDER BY order_id",
       );
       return rows.map((row) => ({
@@ -233,16 +189,15 @@ export async function ordersWorld(database: Database, options: { readonly batchS
       }));
     },
     async emptyOutbox(): Promise<void> {
-      await database.query("DELETE FROM outbox");
+      await database.adminQuery("DELETE FROM outbox");
     },
     async [Symbol.asyncDispose](): Promise<void> {
       await service.stop();
       await leases.stop();
-      await base[Symbol.asyncDispose]();
     },
   };
 }
-export type OrdersWorld = Awaited<ReturnType<typeof ordersWorld>>;
+export type OrdersWorld = ReturnType<typeof ordersWorld>;
 
 async function nextLease(lease: HeldLease): Promise<void> {
   const changes = new Recorder<boolean>();
