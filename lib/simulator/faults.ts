@@ -42,7 +42,7 @@ export type Effect =
 export interface FaultRule {
   /** Names the rule in the record of fired faults, and keeps the count of `times` over restarts. Default: its place. */
   readonly id?: string;
-  /** A method (`send`, `version`, …), `*`, `start`, or one of the receive points of {@link FaultPoint}. Default `send`. */
+  /** A method (`send`, `version`, …), `*` for all of them, or another point of {@link FaultPoint}. Default `send`. */
   readonly on?: string;
   /** Service id, number, username or group id of the request's target; one or several. Default: any. */
   readonly to?: string | readonly string[];
@@ -68,7 +68,7 @@ export interface FaultRule {
 /** A moment at which a rule may fire. */
 export interface FaultPoint {
   /**
-   * A method, `start`, or where a received message is (facts: signal.md §4.6): `receive.arrived`, `receive.cached`,
+   * A method, `start`, `stdin` (a line is about to be read), or where a received message is (facts: signal.md §4.6): `receive.arrived`, `receive.cached`,
    * `receive.acked`, `receive.decrypted`, `receive.written`.
    */
   readonly on: string;
@@ -136,7 +136,7 @@ export class FaultBook {
 
   #fires(entry: Entry, point: FaultPoint): boolean {
     const { rule } = entry;
-    if (entry.on !== point.on && !(entry.on === "*" && !point.on.includes(".") && point.on !== "start")) return false;
+    if (entry.on !== point.on && !(entry.on === "*" && !NOT_METHODS.test(point.on))) return false;
     if (entry.to && !(point.to ?? []).some((name) => entry.to!.has(name))) return false;
     if (rule.fromMs !== undefined && this.#options.nowMs() < rule.fromMs) return false;
     if (rule.untilMs !== undefined && this.#options.nowMs() >= rule.untilMs) return false;
@@ -149,6 +149,9 @@ export class FaultBook {
     return rule.probability === undefined || entry.random() < rule.probability;
   }
 }
+
+/** Points that are no method, and so not meant by `*`. */
+const NOT_METHODS = /^(start|stdin|receive\..*)$/;
 
 const NOTHING: readonly Effect[] = [];
 

@@ -20,7 +20,7 @@ export class FolderMailbox implements Mailbox {
   readonly #listeners = new Set<() => void>();
   readonly #ends = new Map<number, number>();
   readonly #decoder = new TextDecoder();
-  #queue: QueueItem[] = [];
+  readonly #queue: QueueItem[] = [];
   #rest = new Uint8Array(0);
   #readAt: number;
   #seq: number;
@@ -56,7 +56,7 @@ export class FolderMailbox implements Mailbox {
   }
 
   ack(item: QueueItem): void {
-    this.#queue = this.#queue.filter((each) => each.seq !== item.seq);
+    if (this.#queue[0]?.seq === item.seq) this.#queue.shift();
     this.#acked = { seq: item.seq + 1, offset: this.#ends.get(item.seq)! };
     this.#ends.delete(item.seq);
     this.#save();

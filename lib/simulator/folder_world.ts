@@ -89,6 +89,8 @@ export class FolderWorld implements World {
       await file.lock(true);
     }
     this.#locks.add(file);
+    // Whom a test kills: the process that holds the account, not one that asks for the version or waits.
+    replaceFile(`${this.folder}/pid`, `${Deno.pid}\n`);
     return () => {
       this.#locks.delete(file);
       file.close();

@@ -24,8 +24,6 @@ if (import.meta.main) {
   const world = new FolderWorld(worldFolder(Deno.args, env));
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(name, () => stop.abort());
-  // Which process to kill: the last one that started, and all of them.
-  Deno.writeTextFileSync(`${world.folder}/pid`, `${Deno.pid}\n`);
   Deno.writeTextFileSync(`${world.folder}/pids`, `${Deno.pid}\n`, { append: true });
   const { stdin, stdout, stderr } = Deno;
   const io = {

@@ -116,7 +116,7 @@ class MemoryMailbox implements Mailbox {
   readonly #cached = new Map<number, QueueItem & { decrypted: boolean }>();
   readonly #decrypted = new Set<number>();
   readonly #listeners = new Set<() => void>();
-  #queue: QueueItem[] = [];
+  readonly #queue: QueueItem[] = [];
   #seq = 0;
 
   push(item: Inbound): void {
@@ -133,7 +133,7 @@ class MemoryMailbox implements Mailbox {
   }
 
   ack(item: QueueItem): void {
-    this.#queue = this.#queue.filter((each) => each.seq !== item.seq);
+    if (this.#queue[0]?.seq === item.seq) this.#queue.shift();
   }
 
   markDecrypted(item: QueueItem): void {

@@ -200,7 +200,7 @@ class Run {
   /** An account that lost its login ends a single-account process, silently (facts: signal.md §4.3). */
   #watchLogin(managers: readonly Manager[], multi: boolean): void {
     for (const { number, recipients } of managers) {
-      if (recipients.account.authorized) continue;
+      if (recipients.account?.authorized !== false) continue;
       this.#world.memory(number).deregistered = true;
       this.#world.saveMemory(number);
       if (!multi) this.#ended.resolve(0);

@@ -230,7 +230,8 @@ Deno.test("an inbound message is handed over within a few milliseconds", async (
     took.push(performance.now() - start);
   }
   const median = took.sort((a, b) => a - b)[10]!;
-  assert.ok(median <= 10, `median ${median} ms`);
+  // A look every 50 ms alone would give about 25.
+  assert.ok(median <= 15, `median ${median} ms`);
 });
 
 Deno.test("trust, learnt numbers and solved challenges survive a restart", async () => {

@@ -55,6 +55,7 @@ export class SimulatedSignal implements AsyncDisposable {
   #offset = 0;
   #rest = "";
   readonly #sent: Sent[] = [];
+  readonly #decoder = new TextDecoder();
 
   private constructor(dataDir: string, description: WorldDescription) {
     this.dataDir = dataDir;
@@ -161,7 +162,7 @@ export class SimulatedSignal implements AsyncDisposable {
     }
   }
 
-  /** The simulator's process that started last, or undefined when none did. */
+  /** The simulator's process that took the account last, or undefined when none did. */
   pid(): number | undefined {
     try {
       return Number(Deno.readTextFileSync(`${this.folder}/pid`));
@@ -176,6 +177,10 @@ export class SimulatedSignal implements AsyncDisposable {
     const pid = this.pid();
     if (pid === undefined) return false;
     try {
+      // Where it can be seen: the number may belong to somebody else by now.
+      if (Deno.build.os === "linux" && !Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("/simulator/")) {
+        return false;
+      }
       Deno.kill(pid, signal);
       return true;
     } catch (error) {
@@ -207,6 +212,4 @@ export class SimulatedSignal implements AsyncDisposable {
     this.#rest = lines.pop()!;
     for (const line of lines) this.#sent.push(JSON.parse(line) as Sent);
   }
-
-  readonly #decoder = new TextDecoder();
 }
