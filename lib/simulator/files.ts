@@ -1,5 +1,5 @@
 /**
- * Small file helpers of the folder world. All of them are synchronous: what they wrote is in the kernel's hands when
+ * The file functions of the folder world. All of them are synchronous: what they wrote is in the kernel's hands when
  * they return, so a killed process leaves it behind.
  *
  * @module
