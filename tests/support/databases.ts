@@ -10,6 +10,7 @@
  * @module
  */
 import mysql from "mysql2/promise";
+import net from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { systemRandom } from "../../lib/runtime/random.ts";
@@ -200,7 +201,11 @@ async function withAdmin<T>(
   database: string | undefined,
   work: (admin: mysql.Connection) => Promise<T>,
 ): Promise<T> {
+  const socket = net.connect(server.port, server.host);
+  // Waited for at the end: the driver says goodbye and leaves the socket to close some time later, in another test.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   const admin = await mysql.createConnection({
+    stream: () => socket,
     host: server.host,
     port: server.port,
     user: server.user,
@@ -215,5 +220,7 @@ async function withAdmin<T>(
     return await work(admin);
   } finally {
     await admin.end();
+    socket.destroy();
+    await closed;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import net from "node:net";
 import mysql, { type Connection, type ConnectionOptions, type ResultSetHeader } from "mysql2";
 import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import { StoreUnavailable } from "../../domain/errors.ts";
@@ -37,14 +38,18 @@ export class MysqlConnection implements DatabaseConnection {
   idleSinceMs = 0;
   /** Ends statements under way when the connection is cut: the driver would leave their callers waiting. */
   readonly #underWay = new Set<(error: StoreUnavailable) => void>();
+  readonly #closed: Promise<void>;
 
   private constructor(
     private readonly raw: Connection,
+    /** Made by us, since the driver's own `destroy` only half-closes: with a frozen server that never ends. */
+    private readonly socket: net.Socket,
     private readonly server: string,
     private readonly timeoutMs: number,
     clock: Clock,
   ) {
     this.openedAtMs = clock.monotonicMs();
+    this.#closed = new Promise((resolve) => socket.once("close", () => resolve()));
     raw.on("error", () => {
       this.broken = true;
     });
@@ -59,9 +64,14 @@ export class MysqlConnection implements DatabaseConnection {
     if (refused !== undefined) throw refused;
     const server = serverName(options);
     const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
-    const raw = mysql.createConnection(connectionOptions(options, timeoutMs));
+    const socket = options.socketPath === undefined
+      ? net.connect(options.port, options.host)
+      : net.connect(options.socketPath);
+    socket.setNoDelay(true);
+    const raw = mysql.createConnection({ ...connectionOptions(options, timeoutMs), stream: () => socket });
     const connection = new MysqlConnection(
       raw,
+      socket,
       server,
       options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
       clock,
@@ -70,7 +80,7 @@ export class MysqlConnection implements DatabaseConnection {
       await within(connection.#setUp(), timeoutMs, "connecting to the database");
       return connection;
     } catch (error) {
-      connection.destroy();
+      await connection.destroy();
       if (error instanceof DeadlineExceeded) {
         throw new StoreUnavailable("unreachable", `the database at ${server} does not answer (${timeoutMs} ms)`, {
           cause: error,
@@ -106,7 +116,7 @@ export class MysqlConnection implements DatabaseConnection {
         const mapped = mapMysqlError(error, this.server, timeoutMs);
         if (mapped instanceof StoreUnavailable && (mapped.fault === "unreachable" || mapped.fault === "timeout")) {
           // Past its deadline a statement keeps running and keeps the connection (facts: deno.md §3).
-          this.destroy();
+          void this.destroy();
         }
         reject(mapped);
       });
@@ -123,25 +133,29 @@ export class MysqlConnection implements DatabaseConnection {
     throw new Error("streaming is not used here");
   }
 
-  /** Says goodbye and waits for it a moment, then cuts. */
+  /** Says goodbye and waits for the other side's a moment, then cuts. */
   async end(): Promise<void> {
     if (!this.broken) {
-      const goodbye = new Promise<void>((resolve) => this.raw.end(() => resolve()));
-      await within(goodbye, GOODBYE_MS, "closing a connection").catch((error) => {
+      this.raw.end(() => {});
+      await within(this.#closed, GOODBYE_MS, "closing a connection").catch((error) => {
         if (!(error instanceof DeadlineExceeded)) throw error;
       });
     }
-    this.destroy();
+    await this.destroy();
   }
 
-  /** Cuts it at once; a statement under way fails. */
-  destroy(): void {
+  /** Cuts it at once; statements under way fail. Resolves when the socket is closed, which needs no answer. */
+  destroy(): Promise<void> {
     this.broken = true;
     this.raw.destroy();
+    // With TLS the driver has put another stream on top.
+    (this.raw as unknown as { readonly stream: net.Socket }).stream.destroy();
+    this.socket.destroy();
     for (const giveUp of this.#underWay) {
       giveUp(new StoreUnavailable("unreachable", `the connection to the database at ${this.server} was cut`));
     }
     this.#underWay.clear();
+    return this.#closed;
   }
 }
 

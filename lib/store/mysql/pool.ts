@@ -27,6 +27,8 @@ export class MysqlPool {
   readonly #idle: MysqlConnection[] = [];
   readonly #busy = new Set<MysqlConnection>();
   readonly #waiting: Waiter[] = [];
+  /** Connections that are being closed. */
+  readonly #leaving = new Set<Promise<void>>();
   /** Connections that are being made. */
   #opening = 0;
   #closed = false;
@@ -46,7 +48,7 @@ export class MysqlPool {
   release(connection: MysqlConnection): void {
     this.#busy.delete(connection);
     if (connection.broken || this.#closed || this.#isOld(connection)) {
-      if (!connection.broken) void connection.end();
+      this.#dismiss(connection);
       this.#serveNext();
       return;
     }
@@ -65,12 +67,20 @@ export class MysqlPool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const waiter of this.#waiting.splice(0)) waiter.reject(closedError());
-    const goodbyes = this.#idle.splice(0).map((connection) => connection.end());
+    for (const connection of this.#idle.splice(0)) this.#dismiss(connection);
     const deadlineMs = this.clock.monotonicMs() + CLOSE_GRACE_MS;
     while (this.#busy.size + this.#opening > 0 && this.clock.monotonicMs() < deadlineMs) await this.clock.sleepMs(10);
-    for (const connection of this.#busy) connection.destroy();
+    for (const connection of this.#busy) {
+      void connection.destroy();
+      this.#dismiss(connection);
+    }
     this.#busy.clear();
-    await Promise.all(goodbyes);
+    await Promise.all(this.#leaving);
+  }
+
+  #dismiss(connection: MysqlConnection): void {
+    const gone = connection.end().finally(() => this.#leaving.delete(gone));
+    this.#leaving.add(gone);
   }
 
   #total(): number {
@@ -83,9 +93,12 @@ export class MysqlPool {
 
   async #takeIdle(): Promise<MysqlConnection | undefined> {
     for (let connection; (connection = this.#idle.pop()) !== undefined;) {
-      if (connection.broken) continue;
+      if (connection.broken) {
+        this.#dismiss(connection);
+        continue;
+      }
       if (this.#isOld(connection)) {
-        void connection.end();
+        this.#dismiss(connection);
         continue;
       }
       this.#busy.add(connection);
@@ -97,6 +110,7 @@ export class MysqlPool {
         // Dead since it was last used; the ping has cut it. Another one, or a new one, takes its place.
         if (!(error instanceof StoreUnavailable)) throw error;
         this.#busy.delete(connection);
+        this.#dismiss(connection);
       }
     }
     return undefined;
@@ -107,7 +121,7 @@ export class MysqlPool {
     try {
       const connection = await MysqlConnection.open(this.options, this.clock);
       if (this.#closed) {
-        connection.destroy();
+        this.#dismiss(connection);
         throw closedError();
       }
       this.#busy.add(connection);
@@ -156,7 +170,7 @@ export class MysqlPool {
       const oldest = this.#idle[0];
       if (oldest === undefined || nowMs - oldest.idleSinceMs < OVERFLOW_IDLE_MS) return;
       this.#idle.shift();
-      void oldest.end();
+      this.#dismiss(oldest);
     }
   }
 }

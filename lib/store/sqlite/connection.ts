@@ -92,8 +92,12 @@ export class SqliteConnection implements DatabaseConnection {
   }
 }
 
-/** node:sqlite takes neither booleans nor undefined, and misreads a Date silently (facts: deno.md §5). */
+/**
+ * node:sqlite takes neither booleans nor undefined, and misreads a Date silently (facts: deno.md §5). It ends a text that it
+ * reads at U+0000; the replacement character in its place keeps what follows.
+ */
 function toSqlite(value: unknown): SQLInputValue {
+  if (typeof value === "string") return value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === undefined) return null;
   if (value instanceof Date) throw new TypeError("a Date is no SQL value: pass milliseconds");
