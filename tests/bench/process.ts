@@ -1,0 +1,36 @@
+/**
+ * What the kernel says of a process and of the machine (Linux: `/proc`).
+ *
+ * @module
+ */
+
+/** Kernel ticks per second in `/proc/PID/stat`; 100 on every Linux that Deno runs on. */
+const TICKS_PER_SECOND = 100;
+const MIB = 1024 * 1024;
+
+/** Processor time used so far, user and system, seconds. */
+export function cpuSeconds(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The second field is the name in parentheses and may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Resident memory now, MiB. */
+export function residentMib(pid: number): number {
+  const match = /^VmRSS:\s*([0-9]+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+  return Number(match?.[1]) * 1024 / MIB;
+}
+
+/** One line on the machine. */
+export function machine(): string {
+  const model = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? "unknown processor";
+  const memoryGib = Math.round(Deno.systemMemoryInfo().total / 1024 ** 3);
+  return `${model.replaceAll(/\s+/g, " ")}, ${navigator.hardwareConcurrency} cores, ${memoryGib} GiB, ` +
+    `Linux ${Deno.osRelease()}, Deno ${Deno.version.deno}`;
+}
+
+/** How much else ran: the load average of the last minute. */
+export function load(): number {
+  return Deno.loadavg()[0]!;
+}
