@@ -78,8 +78,9 @@ async function guarded(name: string, path: string, problems: Problem[], look: ()
   try {
     await look();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) problems.push({ name, problem: `there is no ${path}` });
-    else if (error instanceof Deno.errors.NotCapable) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      problems.push({ name, problem: `there is no ${path}` });
+    } else if (error instanceof Deno.errors.NotCapable) {
       problems.push({
         name,
         problem: `this program is not permitted to reach ${path}`,
@@ -104,7 +105,9 @@ async function nearestExisting(
     } catch (error) {
       // Above the permitted folders nothing may be seen, and nothing need be.
       if (error instanceof Deno.errors.NotCapable && at !== path) return undefined;
-      if (!(error instanceof Deno.errors.NotFound) || at === "/" || at === ".") throw error;
+      // A file where a folder belongs: it comes next on the way up.
+      const absent = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+      if (!absent || at === "/" || at === ".") throw error;
     }
   }
 }

@@ -89,7 +89,8 @@ export function sortError(error: unknown): Failure {
 export function describeFailure(failure: Failure, paint: Painter, columns: number): string {
   const lines = indent(`${paint.bad("error:")} ${failure.what}`, columns);
   for (const detail of failure.details) lines.push(...indent(`  ${detail}`, columns, "    "));
-  if (failure.next !== undefined) lines.push(...indent(`  ${paint.dim("→")} ${failure.next}`, columns, "    "));
+  // Not wrapped: most of them are commands to be copied.
+  if (failure.next !== undefined) lines.push(`  ${paint.dim("→")} ${failure.next}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -5,12 +5,10 @@
  */
 import type { Config } from "../config/config.ts";
 import { DEFAULT_ENV_FILES, loadConfig, type LoadResult } from "../config/load.ts";
-import { formatProblem, formatWarning } from "../config/problems.ts";
+import { formatProblem, type Warning } from "../config/problems.ts";
 import type { CliContext, Invocation } from "./command.ts";
 import { EXIT } from "./exit_code.ts";
 import { CliProblem } from "./problem.ts";
-import { painter } from "./screen/paint.ts";
-import { wrap } from "./screen/width.ts";
 
 /** The parse's result as it is, for commands that show problems themselves. @throws {ConfigError} as `loadConfig` */
 export function findConfig(invocation: Invocation, context: CliContext): Promise<LoadResult> {
@@ -23,10 +21,19 @@ export function findConfig(invocation: Invocation, context: CliContext): Promise
 }
 
 /**
- * The settings, or the end of the command. Warnings go to standard error.
+ * The settings, or the end of the command. Warnings are left to `check` and `run`: in every other command, and in
+ * mails from cron, they would only be noise.
  * @throws {CliProblem} `usage`, listing all problems
  */
 export async function needConfig(invocation: Invocation, context: CliContext): Promise<Config> {
+  return (await needSettings(invocation, context)).config;
+}
+
+/** {@link needConfig} with what is remarkable about the settings. */
+export async function needSettings(
+  invocation: Invocation,
+  context: CliContext,
+): Promise<{ readonly config: Config; readonly warnings: readonly Warning[] }> {
   const result = await findConfig(invocation, context);
   if ("problems" in result) {
     const count = result.problems.length;
@@ -35,13 +42,7 @@ export async function needConfig(invocation: Invocation, context: CliContext): P
       next: "Change the settings, then: signal-automation check",
     });
   }
-  const { terminal } = context;
-  const paint = painter(terminal.errInfo.colour);
-  for (const warning of result.warnings) {
-    const lines = wrap(`${paint.warn("warning:")} ${formatWarning(warning)}`, terminal.errInfo.columns, "  ");
-    terminal.err(`${lines.join("\n")}\n`);
-  }
-  return result.config;
+  return result;
 }
 
 /** Where the settings were read, for people. */

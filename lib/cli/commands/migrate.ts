@@ -2,6 +2,7 @@
 import type { Config } from "../../config/config.ts";
 import { ConfigError, StoreUnavailable } from "../../domain/errors.ts";
 import { type MigrationStatus, type Migrator, renderSql, type SetupNames } from "../../store/migrate.ts";
+import { loadMigrations } from "../../store/sql_files.ts";
 import { type CliContext, type CommandSpec, ENV_FILE, type Invocation, JSON_OUTPUT, YES } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { type Administrator, clientHostOf, openConfiguredMigrator } from "../migrator.ts";
@@ -42,10 +43,14 @@ export const migrateCommand: CommandSpec = {
     }
     const config = await needConfig(invocation, context);
     if (modes[0] === "sql") return await printSql(config, context);
+    const dryRun = modes[0] === "dry-run";
+    if (modes[0] !== undefined && await isMissing(config)) {
+      return showStatus(await emptyStatus(context.assetsDir), invocation, context, dryRun);
+    }
     const administrator = await askAdministrator(invocation, context, config);
     const migrator = await openConfiguredMigrator(config, context, administrator);
     try {
-      if (modes[0] !== undefined) return await showStatus(migrator, invocation, context, modes[0] === "dry-run");
+      if (modes[0] !== undefined) return showStatus(await migrator.status(), invocation, context, dryRun);
       return await apply(migrator, config, administrator, invocation, context);
     } finally {
       await migrator.close();
@@ -62,13 +67,30 @@ async function printSql(config: Config, { terminal, assetsDir }: CliContext): Pr
   return EXIT.done;
 }
 
-async function showStatus(
-  migrator: Migrator,
+/** Whether the SQLite file is not there yet: looking into it would make it. */
+async function isMissing({ database }: Config): Promise<boolean> {
+  if (database.driver !== "sqlite") return false;
+  try {
+    await Deno.stat(database.path);
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+/** What is to be done where there is nothing. */
+async function emptyStatus(assetsDir: string): Promise<MigrationStatus> {
+  const migrations = await loadMigrations(assetsDir, "sqlite");
+  return { state: "absent", found: undefined, wanted: migrations.length, pending: migrations.map(({ name }) => name) };
+}
+
+function showStatus(
+  status: MigrationStatus,
   invocation: Invocation,
   { terminal }: CliContext,
   dryRun: boolean,
-): Promise<ExitCode> {
-  const status = await migrator.status();
+): ExitCode {
   const { state, found, wanted, pending } = status;
   const exit = state === "current" || (dryRun && state !== "newer") ? EXIT.done : EXIT.usage;
   if (invocation.flag("json")) {

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from "../exit_code.ts";
 import { sortError } from "../problem.ts";
 import { ReaderGone, type Terminal } from "../screen/terminal.ts";
 import { type OpenService, openService } from "../service.ts";
-import { needConfig } from "../settings.ts";
+import { needSettings } from "../settings.ts";
 
 /** Longest graceful stop (design §2); systemd's TimeoutStopSec is longer. */
 const STOP_TIMEOUT_MS = 10_000;
@@ -22,9 +22,12 @@ export const runCommand: CommandSpec = {
   options: [ENV_FILE],
   examples: [{ line: "signal-automation run --env-file ./.env", meaning: "logs go to standard error" }],
   async run(invocation, context) {
-    const config = await needConfig(invocation, context);
+    const { config, warnings } = await needSettings(invocation, context);
     const service = await openService({ config, context, logStream: logStreamOf(context.terminal) });
     try {
+      for (const { name, warning } of warnings) {
+        service.log.warn("A setting may not do what was meant", { setting: name, why: warning });
+      }
       return await live(service, context);
     } finally {
       await service.close();

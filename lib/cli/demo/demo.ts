@@ -14,7 +14,9 @@ import { openStore } from "../../store/open.ts";
 import type { Store } from "../../store/port.ts";
 import type { CliContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
+import { CliProblem } from "../problem.ts";
 import { painter } from "../screen/paint.ts";
+import { formatSpan } from "../screen/when.ts";
 import { openService } from "../service.ts";
 import { migrateFolder } from "./migrate_folder.ts";
 import { ALEX, GROUP, MARC, MARC_TOKEN, SHOP_NUMBER, worldOf } from "./cast.ts";
@@ -57,13 +59,20 @@ export async function runDemo({ context, folder: wanted, keep }: DemoOptions): P
     );
     await prepare(folder, context);
     const ok = await play({ context, folder, keep, stage, signal: interrupt.signal });
-    if (ok) stage.plain(`\nDone in ${((clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s.`);
+    if (ok && !keep) stage.plain(`\nDone in ${formatSpan(clock.monotonicMs() - startedMs)}.`);
+    if (keep) stage.plain(`\nThe files stay in ${folder.path}.`);
     return ok ? EXIT.done : EXIT.failed;
   } catch (error) {
-    // Interrupted by a person: not a failure of the demo, and not its success.
-    if (!interrupt.signal.aborted) throw error;
-    stage.plain("\nInterrupted.");
-    return EXIT.failed;
+    if (interrupt.signal.aborted) {
+      stage.plain("\nInterrupted.");
+      return EXIT.failed;
+    }
+    if (error instanceof CliProblem) throw error;
+    throw new CliProblem(EXIT.failed, "the demo did not go as it should", {
+      details: [error instanceof Error ? error.message : String(error)],
+      next: "signal-automation demo --keep leaves its folder, where service.log says more",
+      cause: error,
+    });
   } finally {
     if (!keep) await folder.remove();
     for (const end of unlisten) end();

@@ -45,7 +45,7 @@ export class Stage {
 
   /** What somebody wrote to the service. */
   said(who: string, text: string): void {
-    this.#line(`${INDENT}${who} writes  ${this.paint.bold(`“${text}”`)}`);
+    this.#line(`${INDENT}${who} writes ${this.paint.bold(`“${text}”`)}`);
   }
 
   /** A message on a phone. @param sinceMs when it was caused, for "after 0.3 s" */

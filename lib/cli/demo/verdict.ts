@@ -38,7 +38,7 @@ export async function judge(
         : `${messages.length} messages, ${handed.length} hand-overs: not each exactly once`,
     },
     { ok: notified === orders.length, text: `${notified} of ${orders.length} orders marked as notified` },
-    { ok: retried > 0, text: `${retried} refused at first and delivered later` },
+    { ok: retried > 0, text: `${retried} refused at first, delivered by a later try` },
     { ok: left + backlog.dead === 0, text: `${left} waiting, ${backlog.dead} given up` },
   ];
 }
