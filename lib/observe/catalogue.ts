@@ -58,6 +58,13 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
   store_transaction_retries_total: counter("Transactions run again after a deadlock or lock wait.", {
     transaction: "bounded",
   }),
+  http_requests_total: counter("HTTP requests answered, by the pattern of their route.", {
+    route: "bounded",
+    method: "bounded",
+    status: ["2xx", "3xx", "4xx", "5xx"],
+  }),
+  http_refusals_total: counter("HTTP requests refused.", { reason: "bounded" }),
+  http_request_seconds: seconds("From the headers of an HTTP request to our answer."),
   bugs_total: counter("Things that must not happen, by room: please report.", { room: "bounded" }),
   signal_up: gauge("1 while signal-cli can be used, also with restrictions."),
   signal_received_total: counter("Messages of signal-cli that were stored or spooled."),
