@@ -12,6 +12,7 @@ import { Webhook } from "./alerts/webhook.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
 import { ORDERS_LEASE } from "./automations/orders/fence.ts";
 import { OrdersService } from "./automations/orders/service.ts";
+import { reopenOrders } from "./automations/orders/owed_again.ts";
 import { settleOrders } from "./automations/orders/settled.ts";
 import { SignalChannel } from "./channels/signal/channel.ts";
 import { denoSpawn, type SpawnSignalCli } from "./channels/signal/process.ts";
@@ -20,14 +21,17 @@ import { InboxWorker } from "./inbox/worker.ts";
 import { Health } from "./observe/health.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
+import { DeadLetters } from "./outbox/dead_letters.ts";
 import { Journal } from "./outbox/journal.ts";
+import { Pacing } from "./outbox/pacing.ts";
+import { Receipts } from "./outbox/receipts.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { LiveFile } from "./runtime/live_file.ts";
 import type { Log } from "./runtime/log.ts";
 import { type Random, systemRandom } from "./runtime/random.ts";
 import { LifecycleController, type Service } from "./runtime/service.ts";
 import { Spool } from "./runtime/spool.ts";
-import { StatusFile } from "./runtime/status_file.ts";
+import { readStatusFile, StatusFile } from "./runtime/status_file.ts";
 import { Wake } from "./runtime/wake.ts";
 import { LeaseKeeper } from "./store/lease_keeper.ts";
 import { openStore, type StoreDeps } from "./store/open.ts";
@@ -92,6 +96,7 @@ export function buildApp(options: AppOptions): App {
     log: log.child("signal"),
     counters: metrics,
     sendTimeoutMs: config.signal.timeoutMs,
+    onReceipts: (some) => receipts.add(some),
   });
 
   const accountLease = `account:${account}`;
@@ -145,11 +150,30 @@ export function buildApp(options: AppOptions): App {
     },
   });
 
+  const pacing = new Pacing({
+    limit: config.delivery.rateLimit,
+    periodMs: config.delivery.rateLimitPeriodMs,
+    newContactsPerHour: config.delivery.newContactRateLimit,
+    clock,
+  });
+  const pacingFile = new StatusFile({
+    path: `${config.files.runtimeDir}/pacing.json`,
+    snapshot: () => pacing.snapshot(),
+    clock,
+    log: log.child("pacing"),
+    counters: metrics,
+  });
   const dispatcher = new Dispatcher({
     channel,
     store,
     held: sending,
     journal: new Journal(config.files.runtimeDir, account, bootedAtMs(clock)),
+    pacing,
+    breaker: {
+      threshold: config.delivery.circuitBreakerThreshold,
+      cooldownMs: config.delivery.circuitBreakerCooldownMs,
+    },
+    exempt: (recipient) => recipient === ownerGroup || recipient === admin,
     clock,
     random,
     log: log.child("outbox"),
@@ -165,6 +189,15 @@ export function buildApp(options: AppOptions): App {
     softStopMs: SOFT_STOP_MS,
     work: lifecycle.work,
     onSettled: (tx, rows) => tellOwners(tx, rows, alerts),
+  });
+
+  const receipts = new Receipts({
+    store,
+    account,
+    clock,
+    log: log.child("receipts"),
+    counters: metrics,
+    onEvidence: (evidence) => dispatcher.evidence(evidence),
   });
 
   const intake = new Intake({
@@ -298,6 +331,8 @@ export function buildApp(options: AppOptions): App {
     alerts,
     templates,
     intake,
+    receipts,
+    pacingFile,
     dispatcher,
     inbox,
     orders,
@@ -311,6 +346,7 @@ export function buildApp(options: AppOptions): App {
     fatal: fatal.promise,
     async start() {
       for (const folder of [config.files.stateDir, config.files.runtimeDir]) makeFolder(folder);
+      pacing.load(await savedPacing(`${config.files.runtimeDir}/pacing.json`));
       for (const service of running) await service.start();
       alerts.announceStart();
     },
@@ -325,6 +361,8 @@ export function buildApp(options: AppOptions): App {
       await alerts.stop();
       await dispatcher.stop();
       await channel.stop();
+      await receipts.stop();
+      await pacingFile.stop();
       await intake.stop();
       await leases.stop();
       await templates.stop();
@@ -355,6 +393,20 @@ async function arrive(store: Store, config: Config, log: Log): Promise<void> {
     );
   }
   for (const oddity of await store.orders.inspect()) log.warn("The orders table is unusual", { what: oddity });
+}
+
+/** Dead letters of this store, with orders kept in step; for the commands, beside or without a running service. */
+export function openDeadLetters(store: Store, config: Config, clock: Clock): DeadLetters {
+  return new DeadLetters({
+    store,
+    maxReplays: config.delivery.dlqMaxRetries,
+    nowMs: () => clock.nowMs(),
+    onOwedAgain: reopenOrders,
+    onSettled: async (tx, rows) => {
+      await settleOrders(tx, rows);
+      return () => {};
+    },
+  });
 }
 
 /** Owners of messages that reached an end. @returns what to do after the commit */
@@ -463,6 +515,16 @@ function realSignalCli(config: Config): SpawnSignalCli {
     return value === undefined ? [] : [[name, value]];
   }));
   return denoSpawn({ program: config.signal.cliPath, environment });
+}
+
+/** What an earlier process left of the pacing; a file that cannot be read counts as none: it costs one burst. */
+async function savedPacing(path: string): Promise<unknown> {
+  try {
+    return (await readStatusFile(path))?.status;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** When this machine booted, milliseconds UTC; undefined when the program may not know, and then journals prove nothing. */

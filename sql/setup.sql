@@ -25,6 +25,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.order_deliveries T
 GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.outbox TO 'signal_automation'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.outbox_attempts TO 'signal_automation'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.outbox_archive TO 'signal_automation'@'localhost';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.outbox_receipts TO 'signal_automation'@'localhost';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.outbox_contacts TO 'signal_automation'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.idempotency_keys TO 'signal_automation'@'localhost';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `database_card_store`.inbox TO 'signal_automation'@'localhost';
 GRANT SELECT, INSERT, UPDATE ON `database_card_store`.leases TO 'signal_automation'@'localhost';

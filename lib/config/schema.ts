@@ -158,20 +158,20 @@ const signalMore = {
 };
 
 const delivery = {
-  RATE_LIMIT: optional(integer(0, 10_000), "20", "Messages to one recipient per RATE_LIMIT_PERIOD; 0 is off.", NEXT),
-  RATE_LIMIT_PERIOD: optional(seconds(1, 86_400), "20", "The period of RATE_LIMIT.", NEXT),
-  NEW_CONTACT_RATE_LIMIT: optional(integer(0, 10_000), "0", "First messages to new people per hour; 0 is off.", NEXT),
+  RATE_LIMIT: optional(integer(0, 10_000), "20", "Messages to one recipient per RATE_LIMIT_PERIOD; 0 is off."),
+  RATE_LIMIT_PERIOD: optional(seconds(1, 86_400), "20", "The period of RATE_LIMIT."),
+  NEW_CONTACT_RATE_LIMIT: optional(integer(0, 10_000), "0", "First messages to new people per hour; 0 is off."),
   SEND_WINDOW: optional(integer(1, 1000), "64", "Messages taken in hand at once."),
   LANE_WINDOW: optional(integer(1, 1000), "16", "Of these, at most so many to one recipient."),
-  CIRCUIT_BREAKER_THRESHOLD: optional(integer(1, 1000), "5", "Failures in a row that stop an account.", NEXT),
-  CIRCUIT_BREAKER_COOLDOWN: optional(seconds(1, 86_400), "60", "How long it is then left alone.", NEXT),
+  CIRCUIT_BREAKER_THRESHOLD: optional(integer(1, 1000), "5", "Failures in a row that stop an account."),
+  CIRCUIT_BREAKER_COOLDOWN: optional(seconds(1, 86_400), "60", "How long it is then left alone."),
   QUEUE_SIZE: optional(integer(10, 1_000_000), "1000", "Orders and messages looked at in one round."),
   WORKER_POOL_SIZE: optional(integer(1, 64), "4", "Inbound messages worked on at once."),
   LEASE_SECONDS: optional(seconds(8, 300), "15", "How soon another instance takes over after a crash."),
   DELIVERY_MAX_AGE: optional(duration(60_000, 365 * DAY_MS), "3d", "A message older than this is given up."),
   UNKNOWN_POLICY: optional(unknownPolicy, "resend", "What becomes of a message whose answer never came."),
   UNKNOWN_WAIT_SECONDS: optional(seconds(0, 3600), "10", "How long evidence for such a message is waited for."),
-  DLQ_MAX_RETRIES: optional(integer(0, 1000), "3", "How often a dead message may be replayed.", NEXT),
+  DLQ_MAX_RETRIES: optional(integer(0, 1000), "3", "How often a dead message may be replayed."),
   SPOOL_MAX_MB: optional(integer(1, 65_536), "64", "Room on disk for what arrives while the database is away."),
 };
 

@@ -33,6 +33,8 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
     reason: "bounded",
   }),
   messages_unknown_total: counter("Requests handed over whose answer never came.", { reason: "bounded" }),
+  messages_proven_total: counter("Messages of unknown fate that a receipt proved to have arrived."),
+  receipts_total: counter("Receipts for messages of ours.", { result: ["recorded", "unmatched", "forgotten"] }),
   messages_resent_total: counter("Messages sent again after an unknown outcome: each may have doubled."),
   outbox_moves_unmatched_total: counter("Rows that another holder of the lease had moved."),
   leases_lost_total: counter("Leases lost to another instance or to a pause of this one.", { lease: "bounded" }),

@@ -8,7 +8,8 @@
  * @module
  */
 import { LeaseLost, StoreUnavailable } from "../domain/errors.ts";
-import type { MessageKind, SendOutcome } from "../domain/message.ts";
+import type { Address } from "../domain/address.ts";
+import type { SendOutcome } from "../domain/message.ts";
 import type { Channel } from "../channels/channel.ts";
 import type { Alarm } from "../runtime/alarm.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -20,8 +21,11 @@ import { Wake } from "../runtime/wake.ts";
 import type { HeldLease, Lease, OutboxRow, SettledRow, Store, StoreTx } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
 import { carryOut, type Move, type Subject, verdict } from "./moves.ts";
-import { AccountPause } from "./pause.ts";
+import type { Pacing } from "./pacing.ts";
+import { AccountPause, type BreakerOptions } from "./pause.ts";
 import { recover } from "./recovery.ts";
+import { Selection } from "./selection.ts";
+import { type Evidence, Unknowns, type UnknownsOptions } from "./unknowns.ts";
 import { Window } from "./window.ts";
 
 /** How often messages that grew too old are looked for, milliseconds. */
@@ -34,16 +38,20 @@ const IDLE_LOOK_MS = 30_000;
 const LEASE_LOOK_MS = 1_000;
 /** After the database failed, the next try comes after this long, milliseconds, or when the pulse rings. */
 const STORE_RETRY_MS = 500;
-/** Tries that may end in `unknown` before a message counts as poison: it kills its channel, or is never answered. */
-export const UNKNOWN_LIMIT = 10;
 /** Time that recording the last outcomes may take when stopping, milliseconds. */
 const SETTLE_DEADLINE_MS = 3_000;
+/** Lanes remembered in memory as having been told of in the database. */
+const REMEMBERED_LANES = 20_000;
 
-export interface DispatcherOptions {
+export interface DispatcherOptions extends UnknownsOptions {
   readonly channel: Channel;
   readonly store: Store;
   readonly held: HeldLease;
   readonly journal: Journal;
+  readonly pacing: Pacing;
+  readonly breaker: BreakerOptions;
+  /** Recipients that are never paced: the owner's group and the admin. */
+  readonly exempt: (recipient: Address) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -55,9 +63,6 @@ export interface DispatcherOptions {
   readonly laneWindow: number;
   /** Requests in flight at the channel (`SIGNAL_CONCURRENCY`). */
   readonly concurrency: number;
-  readonly maxRetries: number;
-  readonly unknownWaitMs: number;
-  readonly unknownPolicy: (kind: MessageKind) => "resend" | "hold";
   /** How long a stop waits for requests in flight before it gives them up, milliseconds. */
   readonly softStopMs: number;
   /** Aborted when even that is too long (a second signal). */
@@ -69,47 +74,43 @@ export interface DispatcherOptions {
   readonly onSettled: (tx: StoreTx, rows: readonly SettledRow[]) => Promise<() => void>;
 }
 
-interface Unknown {
-  readonly row: Subject;
-  readonly resolveAtMs: number;
-}
-
 export class Dispatcher implements Service {
   readonly name = "outbox";
   readonly pause: AccountPause;
   readonly #o: DispatcherOptions;
-  readonly #log: Log;
   readonly #wake: Wake;
   readonly #window = new Window();
-  readonly #unknowns = new Map<number, Unknown>();
+  readonly #selection: Selection;
+  readonly #unknowns: Unknowns;
   readonly #laneFaults = new Map<string, number>();
+  readonly #toldLanes = new Set<string>();
+  readonly #quiet: (() => void)[] = [];
   #moves: Move[] = [];
   #lease: Lease | undefined;
   /** The fate of the last COMMIT is not known: the rows have to be looked at before anything else. */
   #doubtful = false;
-  #mayHaveMore = true;
-  #afterLane: string | undefined;
   #clockOffsetMs = 0;
   #nextExpiryLookMs = 0;
-  readonly #quiet: (() => void)[] = [];
-  #running: { stopping: boolean; readonly give_up: AbortController; readonly loop: Promise<void> } | undefined;
+  #running: { stopping: boolean; readonly giveUp: AbortController; readonly loop: Promise<void> } | undefined;
 
   constructor(options: DispatcherOptions) {
+    const { channel, store, pacing, exempt, laneWindow, clock, random, breaker } = options;
     this.#o = options;
-    this.#log = options.log;
-    this.#wake = new Wake(options.clock);
-    this.pause = new AccountPause(options.channel.account, options.clock, options.random);
+    this.#wake = new Wake(clock);
+    this.pause = new AccountPause(channel.account, clock, random, breaker);
+    this.#selection = new Selection({ store, account: channel.account, pacing, exempt, laneWindow });
+    this.#unknowns = new Unknowns(options);
   }
 
   start(): Promise<void> {
     if (this.#running) throw new Error("outbox: already started");
-    const stop: (() => void)[] = [];
-    const giveUp = new AbortController();
-    this.#mayHaveMore = true;
-    stop.push(this.#o.held.onChange(() => this.#wake.ring()));
-    stop.push(this.#o.channel.onCondition(() => this.look()));
-    const loop = Promise.resolve().then(() => this.#loop()).finally(() => stop.forEach((end) => end()));
-    this.#running = { stopping: false, give_up: giveUp, loop };
+    const unlisten = [
+      this.#o.held.onChange(() => this.#wake.ring()),
+      this.#o.channel.onCondition(() => this.look()),
+    ];
+    this.#selection.look();
+    const loop = Promise.resolve().then(() => this.#loop()).finally(() => unlisten.forEach((end) => end()));
+    this.#running = { stopping: false, giveUp: new AbortController(), loop };
     return Promise.resolve();
   }
 
@@ -120,20 +121,31 @@ export class Dispatcher implements Service {
     running.stopping = true;
     this.#wake.ring();
     const over = new AbortController();
-    const forced = () => running.give_up.abort();
-    this.#o.work.addEventListener("abort", forced, { once: true });
-    void this.#o.clock.sleepMs(this.#o.work.aborted ? 0 : this.#o.softStopMs, over.signal).then(() =>
-      running.give_up.abort()
-    );
+    const forced = () => running.giveUp.abort();
+    const { work, clock, softStopMs } = this.#o;
+    work.addEventListener("abort", forced, { once: true });
+    void clock.sleepMs(work.aborted ? 0 : softStopMs, over.signal).then(forced);
     await running.loop;
     over.abort();
-    this.#o.work.removeEventListener("abort", forced);
+    work.removeEventListener("abort", forced);
     this.#running = undefined;
   }
 
   /** Something may be due: rung after an enqueue and by the pulse. */
   look(): void {
-    this.#mayHaveMore = true;
+    this.#selection.look();
+    this.#wake.ring();
+  }
+
+  /** Receipts that belong to no message whose fate is known: proof, perhaps, for one whose is not. */
+  evidence(evidence: readonly Evidence[]): void {
+    const settledNow = new Set(
+      this.#moves.flatMap((move) => move.to === "accepted" && move.attempt.remoteId ? [move.attempt.remoteId] : []),
+    );
+    const moves = this.#unknowns.proven(evidence.filter((piece) => !settledNow.has(piece.remoteId)));
+    if (moves.length === 0) return;
+    this.#o.counters.add("messages_proven_total", moves.length);
+    this.#moves.push(...moves);
     this.#wake.ring();
   }
 
@@ -151,32 +163,33 @@ export class Dispatcher implements Service {
     readonly inFlight: number;
     readonly unknown: number;
     readonly pausedMs: number;
+    readonly breaker: string;
   } {
     return {
       window: this.#window.size,
       inFlight: this.#window.inFlight,
       unknown: this.#unknowns.size,
       pausedMs: this.pause.remainingMs(),
+      breaker: this.pause.breakerState(),
     };
   }
 
   async #loop(): Promise<void> {
-    const { clock } = this.#o;
+    const { clock, log, counters, alarm, held } = this.#o;
     const never = new AbortController().signal;
     let settleBeforeMs = Infinity;
     while (true) {
       const stopping = this.#running?.stopping ?? false;
-      if (stopping) {
-        if (this.#window.inFlight === 0) {
-          this.#moves.push(...this.#window.takeBack().map((row): Move => ({ row, to: "given_back" })));
-          settleBeforeMs = Math.min(settleBeforeMs, clock.monotonicMs() + SETTLE_DEADLINE_MS);
-          if (this.#moves.length === 0 || clock.monotonicMs() > settleBeforeMs) break;
-        } else {
-          await this.#wake.wait(IDLE_LOOK_MS, never);
-          continue;
-        }
+      if (stopping && this.#window.inFlight > 0) {
+        await this.#wake.wait(IDLE_LOOK_MS, never);
+        continue;
       }
-      const lease = this.#o.held.lease();
+      if (stopping) {
+        this.#takeBack();
+        settleBeforeMs = Math.min(settleBeforeMs, clock.monotonicMs() + SETTLE_DEADLINE_MS);
+        if (this.#moves.length === 0 || clock.monotonicMs() > settleBeforeMs) break;
+      }
+      const lease = held.lease();
       if (lease === undefined) {
         if (stopping) break;
         this.#loseGrip();
@@ -189,23 +202,26 @@ export class Dispatcher implements Service {
         busy = await this.#tick(lease, stopping);
       } catch (error) {
         if (error instanceof LeaseLost) {
-          this.#o.held.lost(lease);
+          held.lost(lease);
         } else if (error instanceof StoreUnavailable) {
           // Outcomes stay in memory and in the journal; what is marked goes on being handed over while the lease lasts.
           this.#doubtful ||= error.maybeCommitted;
-          this.#log.debug("Outcomes wait: the database is away", {
+          log.debug("Outcomes wait: the database is away", {
             waiting: this.#moves.length,
             cause: describeError(error),
           });
           await this.#wake.wait(STORE_RETRY_MS, never);
           continue;
         } else {
-          this.#o.counters.add("bugs_total", 1, { room: "outbox" });
-          this.#o.alarm.raise("outbox_failure", "critical", "The outbox met an unexpected error and goes on trying");
-          this.#log.critical("The outbox met an unexpected error", { cause: describeError(error) });
+          counters.add("bugs_total", 1, { room: "outbox" });
+          alarm.raise(
+            "outbox_failure",
+            "critical",
+            "The outbox met an unexpected error and goes on trying; see the log",
+          );
+          log.critical("The outbox met an unexpected error", { cause: describeError(error) });
           this.#doubtful = true;
           await clock.sleepMs(STORE_RETRY_MS);
-          if (stopping && clock.monotonicMs() > settleBeforeMs) break;
         }
       }
       if (busy) continue;
@@ -217,7 +233,7 @@ export class Dispatcher implements Service {
     this.#loseGrip();
   }
 
-  /** Forgets what belongs to a lease that is not ours any more. Requests in flight are answered into nothing. */
+  /** Forgets what belongs to a lease that is not ours any more. Requests in flight are answered into the journal. */
   #loseGrip(): void {
     this.#lease = undefined;
     this.#window.clear();
@@ -229,73 +245,60 @@ export class Dispatcher implements Service {
 
   /** The lease is new to us, or the fate of a COMMIT is not known: decides every row that stands in `sending`. */
   async #takeStock(lease: Lease): Promise<void> {
-    const { store, channel, journal, clock, counters } = this.#o;
+    const { store, channel, journal, counters, log } = this.#o;
     const fresh = this.#lease !== lease;
     if (fresh) this.#loseGrip();
     const said = fresh ? journal.read() : () => ({ state: "not_handed_over" } as const);
     const pending = new Set(this.#moves.map((move) => move.row.id));
     const isOurs = (row: Subject) => !fresh && (this.#window.has(row) || pending.has(row.id));
-    const outcome = await store.transaction("outbox_recover", async (tx) => {
+    const { found, after } = await store.transaction("outbox_recover", async (tx) => {
       const nowMs = await this.#fence(tx, lease);
       const found = await recover(tx, lease, channel.account, said, isOurs, this.#o);
       const done = await carryOut(tx, found.moves, lease, nowMs);
       const after = await this.#o.onSettled(tx, done.settled);
       return { found, after };
     });
-    outcome.after();
+    after();
+    const unknown: { row: Subject; attempt: Parameters<Unknowns["add"]>[1] }[] = [];
+    for (const move of found.moves) {
+      if (move.to === "unknown") unknown.push({ row: { ...move.row, attempts: move.attempts }, attempt: move.attempt });
+    }
+    for (const row of fresh ? found.stillUnknown : []) {
+      const attempt = (await store.outbox.find(row.id))?.timeline.at(-1);
+      if (attempt !== undefined) unknown.push({ row, attempt });
+    }
     if (fresh) {
       journal.begin(lease.epoch);
       journal.forgetOthers();
       await this.pause.load(store.state);
     }
+    for (const { row, attempt } of unknown) this.#unknowns.add(row, attempt);
     this.#lease = lease;
     this.#doubtful = false;
-    this.#mayHaveMore = true;
-    for (const row of outcome.found.stillUnknown) this.#awaitEvidence(row);
-    const counts = { given_back: 0, accepted: 0, queued: 0, unknown: 0, dead: 0, resend: 0 };
-    for (const move of outcome.found.moves) {
-      counts[move.to]++;
-      if (move.to === "unknown") this.#awaitEvidence({ ...move.row, attempts: move.attempts });
-    }
-    if (counts.unknown > 0) counters.add("messages_unknown_total", counts.unknown, { reason: "recovered" });
-    if (outcome.found.moves.length + outcome.found.stillUnknown.length > 0) {
-      this.#log.info("Messages that were under way were looked after", {
-        given_back: counts.given_back,
-        settled: counts.accepted + counts.queued + counts.dead,
-        unknown: counts.unknown + outcome.found.stillUnknown.length,
-        at: new Date(clock.nowMs()).toISOString(),
-      });
-    }
+    this.#selection.look();
+    const newlyUnknown = found.moves.filter((move) => move.to === "unknown").length;
+    if (newlyUnknown > 0) counters.add("messages_unknown_total", newlyUnknown, { reason: "recovered" });
+    if (found.moves.length + found.stillUnknown.length === 0) return;
+    log.info("Messages that were under way were looked after", {
+      given_back: found.moves.filter((move) => move.to === "given_back").length,
+      unknown: newlyUnknown + found.stillUnknown.length,
+      settled: found.moves.filter((move) => move.to !== "given_back" && move.to !== "unknown").length,
+    });
   }
 
   /** Settles and marks, in one transaction. @returns false when there was nothing to do */
   async #tick(lease: Lease, stopping: boolean): Promise<boolean> {
-    const { store, channel, journal, clock, sendWindow, laneWindow } = this.#o;
+    const { store, channel, journal, clock, counters, sendWindow } = this.#o;
     await this.#resolveUnknowns();
     await this.#lookForExpired();
     const open = !stopping && this.pause.remainingMs() === 0 && channel.condition().state !== "down";
-    if (!open) this.#moves.push(...this.#window.takeBack().map((row): Move => ({ row, to: "given_back" })));
-
-    let rows: readonly OutboxRow[] = [];
-    const free = (this.pause.probing ? 1 : sendWindow) - this.#window.size;
-    if (open && free > 0 && this.#mayHaveMore) {
-      this.#mayHaveMore = false;
-      const { running, skip } = this.#window.room(laneWindow);
-      const found = await store.outbox.candidates(channel.account, {
-        afterLane: this.#afterLane,
-        limit: free,
-        perLane: laneWindow,
-        nowMs: clock.nowMs() + this.#clockOffsetMs,
-        running,
-        skip,
-      });
-      rows = found.rows;
-      // A full round without a row means that nothing is due; anything else may have left something behind.
-      this.#mayHaveMore = rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
-      this.#afterLane = found.nextLane;
-    }
+    if (!open) this.#takeBack();
+    const free = open ? (this.pause.probing ? 1 : sendWindow) - this.#window.size : 0;
+    const rows = free > 0 && this.#selection.mayHaveMore
+      ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs)
+      : [];
     const moves = this.#moves;
-    if (rows.length === 0 && moves.length === 0) return this.#mayHaveMore && open && free > 0;
+    if (rows.length === 0 && moves.length === 0) return this.#selection.mayHaveMore && free > 0;
 
     this.#moves = [];
     const sentAtMs = clock.monotonicMs();
@@ -305,22 +308,34 @@ export class Dispatcher implements Service {
         const nowMs = await this.#fence(tx, lease);
         const { settled, moved } = await carryOut(tx, moves, lease, nowMs);
         const after = settled.length > 0 ? await this.#o.onSettled(tx, settled) : () => {};
+        await this.#rememberLanes(tx, moves, nowMs);
         const marked = rows.length > 0 ? await tx.outbox.markSending(rows.map((row) => row.id), lease, nowMs) : [];
         await this.pause.save(tx.state);
         return { moved, marked: new Set(marked), after };
       });
     } catch (error) {
       this.#moves = [...moves, ...this.#moves];
-      this.#mayHaveMore = true;
+      this.#selection.look();
       throw error;
     }
     this.pause.saved();
     this.#o.held.confirmed(lease, sentAtMs);
     done.after();
     journal.settled(moves.map((move) => ({ id: move.row.id, requeued: move.to !== "accepted" && move.to !== "dead" })));
-    this.#settled(moves, done.moved);
-    this.#window.add(rows.filter((row) => done.marked.has(row.id)));
-    if (moves.length > 0) this.#mayHaveMore = true;
+    let unmatched = 0;
+    for (const move of moves) {
+      this.#window.settled(move.row);
+      if (move.to === "given_back") this.#selection.givenBack(move.row);
+      if (move.to === "accepted") this.#toldLanes.add(move.row.lane);
+      if (!done.moved.has(move.row.id)) unmatched++;
+      else if (move.to === "unknown") this.#unknowns.add({ ...move.row, attempts: move.attempts }, move.attempt);
+    }
+    // Possible after a COMMIT of unknown fate that did take effect; otherwise somebody else moved our rows.
+    if (unmatched > 0) counters.add("outbox_moves_unmatched_total", unmatched);
+    const mine = rows.filter((row) => done.marked.has(row.id));
+    this.#selection.marked(mine);
+    this.#window.add(mine);
+    if (moves.length > 0) this.#selection.look();
     this.#handOverMore();
     return true;
   }
@@ -333,24 +348,16 @@ export class Dispatcher implements Service {
     return nowMs;
   }
 
-  #settled(moves: readonly Move[], moved: ReadonlySet<number>): void {
-    const { counters } = this.#o;
-    let unmatched = 0;
-    for (const move of moves) {
-      this.#window.settled(move.row);
-      if (!moved.has(move.row.id)) unmatched++;
-      else if (move.to === "unknown") this.#awaitEvidence({ ...move.row, attempts: move.attempts });
-    }
-    // Possible after a COMMIT of unknown fate that did take effect; otherwise somebody else moved our rows.
-    if (unmatched > 0) counters.add("outbox_moves_unmatched_total", unmatched);
+  #takeBack(): void {
+    for (const row of this.#window.takeBack()) this.#moves.push({ row, to: "given_back" });
   }
 
   #handOverMore(): void {
-    const { channel, concurrency } = this.#o;
+    const { channel, concurrency, held } = this.#o;
     const limit = this.pause.probing ? 1 : concurrency;
     while (this.#window.inFlight < limit && !this.#running?.stopping) {
       if (this.pause.remainingMs() > 0 || channel.condition().state === "down") return;
-      if (this.#lease === undefined || this.#o.held.lease() !== this.#lease) return;
+      if (this.#lease === undefined || held.lease() !== this.#lease) return;
       const row = this.#window.take();
       if (row === undefined) return;
       void this.#handOver(row, this.#lease);
@@ -358,22 +365,21 @@ export class Dispatcher implements Service {
   }
 
   async #handOver(row: OutboxRow, lease: Lease): Promise<void> {
-    const { channel, journal, clock, counters } = this.#o;
-    const startedAtMs = clock.nowMs();
+    const { channel, journal, clock, counters, log } = this.#o;
     let handedOverAtMs: number | undefined;
     let outcome: SendOutcome;
-    if (row.expiresAtMs <= startedAtMs + this.#clockOffsetMs) {
+    if (row.expiresAtMs <= clock.nowMs() + this.#clockOffsetMs) {
       outcome = { outcome: "refused", reason: "expired" };
     } else {
       try {
-        outcome = await channel.send(row, this.#running!.give_up.signal, () => {
+        outcome = await channel.send(row, this.#running!.giveUp.signal, () => {
           handedOverAtMs = clock.nowMs();
           journal.handedOver(row.id, row.attempts, handedOverAtMs);
         });
       } catch (error) {
-        // The port promises not to reject: a bug. Handed over or not decides whether it may have arrived.
+        // The port promises not to reject: a bug, or a journal that cannot be written. Nothing may leave without it.
         counters.add("bugs_total", 1, { room: "channel" });
-        this.#log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
+        log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
         outcome = handedOverAtMs === undefined
           ? { outcome: "paused", reason: "channel_error" }
           : { outcome: "unknown", reason: "disconnected" };
@@ -393,82 +399,75 @@ export class Dispatcher implements Service {
 
   #answered(row: OutboxRow, outcome: SendOutcome, handedOverAtMs: number | undefined, endedAtMs: number): void {
     const { counters, maxRetries, random } = this.#o;
-    counters.add("send_outcomes_total", 1, {
-      outcome: outcome.outcome,
-      reason: "reason" in outcome ? outcome.reason : "none",
-    });
+    const reason = "reason" in outcome ? outcome.reason : "none";
+    counters.add("send_outcomes_total", 1, { outcome: outcome.outcome, reason });
     if (outcome.outcome === "accepted") {
       this.pause.worked();
       this.#laneFaults.delete(row.lane);
     } else if (outcome.outcome === "paused" && outcome.reason !== "shutdown") {
       this.#paused(row, outcome);
     } else if (outcome.outcome === "unknown") {
-      counters.add("messages_unknown_total", 1, { reason: outcome.reason });
+      counters.add("messages_unknown_total", 1, { reason });
     }
+    const times = { handedOverAtMs: handedOverAtMs ?? endedAtMs, endedAtMs };
+    const laneFaults = this.#laneFaults.get(row.lane) ?? 1;
     const move: Move = handedOverAtMs === undefined && outcome.outcome === "paused"
       ? { row, to: "given_back" }
-      : verdict(row, outcome, { handedOverAtMs: handedOverAtMs ?? endedAtMs, endedAtMs }, {
-        maxRetries,
-        random,
-        laneFaults: this.#laneFaults.get(row.lane) ?? 1,
-      });
-    const goesOn = move.to === "accepted" || move.to === "dead";
+      : verdict(row, outcome, times, { maxRetries, random, laneFaults });
     this.#moves.push(move);
+    const goesOn = move.to === "accepted" || move.to === "dead";
     for (const behind of this.#window.answered(row, goesOn)) this.#moves.push({ row: behind, to: "given_back" });
   }
 
   #paused(row: OutboxRow, outcome: Extract<SendOutcome, { outcome: "paused" }>): void {
+    const { counters, log, alarm } = this.#o;
     this.#laneFaults.set(row.lane, (this.#laneFaults.get(row.lane) ?? 0) + 1);
     const pauseMs = this.pause.begin(outcome);
-    this.#o.counters.add("account_pauses_total", 1, { reason: outcome.reason });
-    this.#log.info("The account pauses", { reason: outcome.reason, pauseMs });
-    if (outcome.reason === "proof_required") {
-      this.#o.alarm.raise(
-        "proof_required",
-        "critical",
-        "Signal error: Signal wants a captcha solved before it takes more messages. Messages wait, none is lost. " +
-          "Next step: signal-automation captcha",
-      );
-    }
+    counters.add("account_pauses_total", 1, { reason: outcome.reason });
+    log.info("The account pauses", { reason: outcome.reason, pauseMs, breaker: this.pause.breakerState() });
+    const next = PAUSE_NEXT_STEP[outcome.reason];
+    if (next !== undefined) alarm.raise(outcome.reason, "error", `Signal error: ${next} Messages wait, none is lost.`);
   }
 
-  #awaitEvidence(row: Subject): void {
-    this.#unknowns.set(row.id, { row, resolveAtMs: this.#o.clock.monotonicMs() + this.#o.unknownWaitMs });
-  }
-
-  /** Unknown for long enough: the policy of its kind decides. */
   async #resolveUnknowns(): Promise<void> {
-    const { clock, unknownPolicy, maxRetries, counters, store } = this.#o;
-    for (const [id, { row, resolveAtMs }] of this.#unknowns) {
-      if (resolveAtMs > clock.monotonicMs()) continue;
-      const tries = (await store.outbox.find(id))?.timeline.filter((attempt) => attempt.outcome === "unknown").length ??
-        0;
-      this.#unknowns.delete(id);
-      if (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || tries >= UNKNOWN_LIMIT) {
-        this.#moves.push({ row, to: "dead", reason: "unknown", attempts: row.attempts });
-      } else {
-        counters.add("messages_resent_total");
-        this.#moves.push({ row, to: "resend" });
-      }
-    }
+    const { store, counters } = this.#o;
+    const tries = async (id: number) =>
+      (await store.outbox.find(id))?.timeline.filter(({ outcome }) => outcome === "unknown").length ?? 0;
+    const moves = await this.#unknowns.due(tries);
+    const resent = moves.filter((move) => move.to === "resend" && move.silent).length;
+    if (resent > 0) counters.add("messages_resent_total", resent);
+    this.#moves.push(...moves);
+  }
+
+  /** Who was written to before is remembered, for the limit on first messages to new people. */
+  async #rememberLanes(tx: StoreTx, moves: readonly Move[], nowMs: number): Promise<void> {
+    if (this.#toldLanes.size > REMEMBERED_LANES) this.#toldLanes.clear();
+    const lanes = new Set<string>();
+    for (const { to, row } of moves) if (to === "accepted" && !this.#toldLanes.has(row.lane)) lanes.add(row.lane);
+    if (lanes.size > 0) await tx.outbox.rememberLanes(this.#o.channel.account, [...lanes], nowMs);
   }
 
   async #lookForExpired(): Promise<void> {
     const { clock, store, channel } = this.#o;
     if (clock.monotonicMs() < this.#nextExpiryLookMs) return;
-    this.#nextExpiryLookMs = clock.monotonicMs() + EXPIRY_CHECK_MS;
     const rows = await store.outbox.expired(channel.account, clock.nowMs() + this.#clockOffsetMs, EXPIRY_BATCH);
-    if (rows.length === EXPIRY_BATCH) this.#nextExpiryLookMs = 0;
+    this.#nextExpiryLookMs = rows.length === EXPIRY_BATCH ? 0 : clock.monotonicMs() + EXPIRY_CHECK_MS;
     for (const row of rows) this.#moves.push({ row, to: "dead", reason: "expired", attempts: row.attempts });
   }
 
   /** How long there is nothing to do unless a bell rings, milliseconds. */
   #nextDateMs(): number {
-    let waitMs = IDLE_LOOK_MS;
     const pausedMs = this.pause.remainingMs();
-    if (pausedMs > 0) waitMs = Math.min(waitMs, pausedMs);
-    const nowMs = this.#o.clock.monotonicMs();
-    for (const { resolveAtMs } of this.#unknowns.values()) waitMs = Math.min(waitMs, Math.max(1, resolveAtMs - nowMs));
-    return waitMs;
+    const paceMs = this.#selection.pacedForMs;
+    if (paceMs < Infinity) this.#selection.look();
+    return Math.min(IDLE_LOOK_MS, pausedMs > 0 ? pausedMs : Infinity, paceMs, this.#unknowns.nextDateMs());
   }
 }
+
+/** What the admin is told when an account pauses for a reason that only a person can end. */
+const PAUSE_NEXT_STEP: Readonly<Record<string, string>> = {
+  proof_required: "Signal wants a captcha solved before it takes more messages. Next step: " +
+    "open signalcaptchas.org/challenge/generate.html, copy the signalcaptcha:// link, and pass it to " +
+    "signal-cli submitRateLimitChallenge.",
+  account_refused: "Signal does not know this account any more. Next step: link or register it again with signal-cli.",
+};

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Address } from "../domain/address.ts";
 import type { FaultReason, MessageKind, Origin, SendOutcome } from "../domain/message.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Attempt, Lease, SettledRow, StoreTx } from "../store/port.ts";
@@ -13,6 +14,7 @@ import { channelPauseMs, messageRetryDelayMs } from "./backoff.ts";
 export interface Subject {
   readonly id: number;
   readonly lane: string;
+  readonly recipient: Address;
   readonly kind: MessageKind;
   readonly origin: Origin;
   /** Tries that cost something, so far. */
@@ -28,8 +30,8 @@ export type Move =
     /** Back in the queue: it never left us. */
     | { readonly to: "given_back" }
     | { readonly to: "unknown"; readonly attempt: Attempt; readonly attempts: number }
-    /** Out of `unknown`, to be sent again. */
-    | { readonly to: "resend" }
+    /** Out of `unknown`, to be sent again. `silent`: there was no answer at all, so it may arrive twice. */
+    | { readonly to: "resend"; readonly silent: boolean }
     | { readonly to: "dead"; readonly reason: FaultReason; readonly attempt?: Attempt; readonly attempts: number }
   );
 
@@ -66,6 +68,8 @@ export function verdict(
     case "refused":
       return { row, to: "dead", reason: outcome.reason, attempt, attempts: row.attempts + 1 };
     case "paused":
+      // An error that carries a timestamp was sent in some way; Signal answers 429 at times for what got through.
+      if (outcome.remoteId !== undefined) return { row, to: "unknown", attempt, attempts: row.attempts };
       // The account waits as a whole; the row's own date grows besides, so that one recipient whose sends always
       // look like a network fault cannot be the first try after every pause.
       return {

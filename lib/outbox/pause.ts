@@ -2,6 +2,9 @@
  * The pause of an account after a channel fault: nothing is handed over until it ends, then one message goes first to
  * see whether the channel works again. A long pause is stored, so a restart does not shorten it.
  *
+ * After CIRCUIT_BREAKER_THRESHOLD channel faults in a row the breaker opens: each further pause lasts at least
+ * CIRCUIT_BREAKER_COOLDOWN. Message faults never count, so five bad recipients do not open it.
+ *
  * @module
  */
 import type { AccountId } from "../domain/address.ts";
@@ -14,14 +17,30 @@ import { channelPauseMs } from "./backoff.ts";
 /** Pauses longer than this are stored. A shorter one is over before a restart is. */
 const STORED_FROM_MS = 5_000;
 
+export interface BreakerOptions {
+  /** Channel faults in a row that open it (`CIRCUIT_BREAKER_THRESHOLD`). */
+  readonly threshold: number;
+  /** The shortest pause once it is open, milliseconds (`CIRCUIT_BREAKER_COOLDOWN`). */
+  readonly cooldownMs: number;
+}
+
+/** `closed`: works. `open`: left alone for now. `half_open`: one message goes first. */
+export type BreakerState = "closed" | "open" | "half_open";
+
 export class AccountPause {
   #untilMs = 0;
   #reason: ChannelFault | undefined;
   #faultsInARow = 0;
   #probing = false;
   #unsaved = false;
+  #storedFaults = false;
 
-  constructor(private readonly account: AccountId, private readonly clock: Clock, private readonly random: Random) {}
+  constructor(
+    private readonly account: AccountId,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly breaker: BreakerOptions,
+  ) {}
 
   /** Milliseconds until the account may be used again; 0 when it may. */
   remainingMs(): number {
@@ -32,6 +51,11 @@ export class AccountPause {
     return this.#reason;
   }
 
+  breakerState(): BreakerState {
+    if (this.#faultsInARow < this.breaker.threshold) return "closed";
+    return this.remainingMs() > 0 ? "open" : "half_open";
+  }
+
   /** After a pause, until something was accepted: one request at a time. */
   get probing(): boolean {
     return this.#probing;
@@ -40,7 +64,9 @@ export class AccountPause {
   /** @returns how long it will last, milliseconds */
   begin(outcome: Extract<SendOutcome, { outcome: "paused" }>): number {
     this.#faultsInARow++;
-    const ms = outcome.retryAfterMs ?? channelPauseMs(this.#faultsInARow, this.random);
+    const own = channelPauseMs(this.#faultsInARow, this.random);
+    const open = this.#faultsInARow >= this.breaker.threshold;
+    const ms = outcome.retryAfterMs ?? (open ? Math.max(own, this.breaker.cooldownMs) : own);
     this.#untilMs = Math.max(this.#untilMs, this.clock.nowMs() + ms);
     this.#reason = outcome.reason;
     this.#probing = true;
@@ -50,6 +76,8 @@ export class AccountPause {
 
   /** Something was accepted: the channel works. */
   worked(): void {
+    // A stored count must not survive the recovery: the next fault after a restart would open the breaker at once.
+    if (this.#storedFaults) this.#unsaved = true;
     this.#faultsInARow = 0;
     this.#probing = false;
     this.#reason = undefined;
@@ -58,7 +86,9 @@ export class AccountPause {
   async load(state: StateStore): Promise<void> {
     const text = await state.get(this.#key());
     if (text === undefined) return;
-    const stored = JSON.parse(text) as { untilMs: number; reason: ChannelFault };
+    const stored = JSON.parse(text) as { untilMs: number; reason: ChannelFault; faultsInARow?: number };
+    this.#faultsInARow = stored.faultsInARow ?? 0;
+    this.#storedFaults = this.#faultsInARow > 0;
     if (stored.untilMs > this.clock.nowMs()) {
       this.#untilMs = stored.untilMs;
       this.#reason = stored.reason;
@@ -69,10 +99,14 @@ export class AccountPause {
   /** Stores what is worth storing; cheap when nothing is. */
   async save(state: StateStore): Promise<void> {
     if (!this.#unsaved) return;
-    await state.put(this.#key(), JSON.stringify({ untilMs: this.#untilMs, reason: this.#reason }));
+    await state.put(
+      this.#key(),
+      JSON.stringify({ untilMs: this.#untilMs, reason: this.#reason, faultsInARow: this.#faultsInARow }),
+    );
   }
 
   saved(): void {
+    if (this.#unsaved) this.#storedFaults = this.#faultsInARow > 0;
     this.#unsaved = false;
   }
 

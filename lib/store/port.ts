@@ -163,6 +163,7 @@ export interface OutboxStore {
     readonly {
       readonly id: number;
       readonly lane: string;
+      readonly recipient: Address;
       readonly state: "sending" | "unknown";
       /** Epoch under which it was marked. */
       readonly epoch: number;
@@ -172,6 +173,10 @@ export interface OutboxStore {
       readonly origin: Origin;
     }[]
   >;
+  /** Which of the lanes ever had a message accepted, as far as {@link rememberLanes} was told. */
+  knownLanes(account: AccountId, lanes: readonly string[]): Promise<ReadonlySet<string>>;
+  /** These lanes had a message accepted. Known ones stay as they are. */
+  rememberLanes(account: AccountId, lanes: readonly string[], nowMs: number): Promise<void>;
   /** Lanes whose oldest unfinished row waits for a date, with that date: what a dispatcher must skip. */
   waitingLanes(
     account: AccountId,
@@ -189,6 +194,30 @@ export interface OutboxStore {
     readonly dead: number;
     readonly oldestQueuedAgeMs: number | undefined;
   }>;
+  /**
+   * Receipts for messages of the account, by what {@link Attempt.remoteId} of the accepted try was. A message in the
+   * archive becomes `delivered` or `read`, and each member's receipt is kept once.
+   * @returns remote ids that belong to no archived message
+   */
+  recordReceipts(
+    account: AccountId,
+    receipts: readonly {
+      readonly remoteId: string;
+      readonly from: Address | undefined;
+      readonly kind: "delivered" | "read";
+      readonly atMs: number;
+    }[],
+  ): Promise<ReadonlySet<string>>;
+  /**
+   * dead → queued, behind everything in their lanes, in their old order, with a fresh age; only rows replayed fewer than
+   * `maxReplays` times. Ids change: the story of the old one goes on under the new one.
+   * @returns old and new ids, and owners that are owed these messages again
+   */
+  replay(ids: readonly number[], maxReplays: number, nowMs: number): Promise<
+    readonly { readonly oldId: number; readonly newId: number; readonly origin: Origin }[]
+  >;
+  /** dead → dropped, into the archive. @returns what was dropped, for its owners */
+  drop(ids: readonly number[], reason: string, nowMs: number): Promise<readonly SettledRow[]>;
   /** One message with its timeline, from hot table or archive. Bodies are left out unless asked for. */
   find(id: number): Promise<OutboxStory | undefined>;
   /** Unfinished rows for people, oldest first. */
@@ -215,6 +244,12 @@ export interface OutboxListing {
 export interface OutboxStory extends OutboxListing {
   readonly remoteId: string | undefined;
   readonly finishedAtMs: number | undefined;
+  readonly replays: number;
+  readonly receipts: readonly {
+    readonly member: Address | undefined;
+    readonly kind: "delivered" | "read";
+    readonly atMs: number;
+  }[];
   readonly timeline: readonly (Attempt & { readonly attempts: number })[];
 }
 
@@ -297,6 +332,10 @@ export interface OrdersStore {
       readonly dead: number;
     }[],
   ): Promise<readonly { readonly orderId: number; readonly end: "done" | "dead" }[]>;
+  /** Dead messages of these orders were replayed: they are owed again, and the order is open. */
+  reopen(
+    changes: readonly { readonly orderId: number; readonly generation: number; readonly messages: number }[],
+  ): Promise<void>;
   /** Orders whose flag somebody set TRUE while their messages were still owed. */
   flaggedByHand(limit: number): Promise<readonly { readonly orderId: number; readonly generation: number }[]>;
   /** Their messages were dropped: the row is done. */

@@ -56,6 +56,7 @@ export interface OutboxTable {
   epoch: number;
   marked_at_ms: number;
   attempts: number;
+  replays: number;
   reason: string | null;
   kind: string;
   origin_kind: string;
@@ -94,6 +95,19 @@ export interface OutboxArchiveTable {
   finished_at_ms: number;
   recipient: string;
   body: string;
+}
+
+export interface OutboxReceiptsTable {
+  outbox_id: number;
+  member: string;
+  kind: string;
+  at_ms: number;
+}
+
+export interface OutboxContactsTable {
+  account: string;
+  lane: string;
+  first_accepted_at_ms: number;
 }
 
 export interface IdempotencyKeysTable {
@@ -144,6 +158,8 @@ export interface Tables {
   outbox: OutboxTable;
   outbox_attempts: OutboxAttemptsTable;
   outbox_archive: OutboxArchiveTable;
+  outbox_receipts: OutboxReceiptsTable;
+  outbox_contacts: OutboxContactsTable;
   idempotency_keys: IdempotencyKeysTable;
   inbox: InboxTable;
   leases: LeasesTable;

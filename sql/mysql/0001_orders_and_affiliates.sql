@@ -85,6 +85,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   epoch BIGINT NOT NULL DEFAULT 0,
   marked_at_ms BIGINT NOT NULL DEFAULT 0,
   attempts INT NOT NULL DEFAULT 0,
+  replays INT NOT NULL DEFAULT 0,
   reason VARCHAR(40) NULL,
   kind VARCHAR(40) NOT NULL,
   origin_kind VARCHAR(16) NOT NULL,
@@ -112,7 +113,7 @@ CREATE TABLE IF NOT EXISTS outbox_attempts (
   CONSTRAINT outbox_attempts_outcomes CHECK (outcome IN ('accepted', 'retry', 'refused', 'paused', 'unknown'))
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- History: appended in the order of ids, read by id only.
+-- History: appended in the order of ids; read by id, and by remote_id when a receipt comes.
 CREATE TABLE IF NOT EXISTS outbox_archive (
   id BIGINT NOT NULL PRIMARY KEY,
   state VARCHAR(10) NOT NULL,
@@ -129,7 +130,25 @@ CREATE TABLE IF NOT EXISTS outbox_archive (
   finished_at_ms BIGINT NOT NULL,
   recipient VARCHAR(512) NOT NULL,
   body MEDIUMTEXT NOT NULL,
+  INDEX outbox_archive_remote (account, remote_id),
   CONSTRAINT outbox_archive_states CHECK (state IN ('accepted', 'delivered', 'read', 'dropped'))
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS outbox_receipts (
+  outbox_id BIGINT NOT NULL,
+  member VARCHAR(190) NOT NULL,
+  kind VARCHAR(9) NOT NULL,
+  at_ms BIGINT NOT NULL,
+  PRIMARY KEY (outbox_id, member, kind),
+  CONSTRAINT outbox_receipts_kinds CHECK (kind IN ('delivered', 'read'))
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Lanes that had a message accepted: everybody else is a new contact.
+CREATE TABLE IF NOT EXISTS outbox_contacts (
+  account VARCHAR(64) NOT NULL,
+  lane CHAR(32) NOT NULL,
+  first_accepted_at_ms BIGINT NOT NULL,
+  PRIMARY KEY (account, lane)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (

@@ -71,6 +71,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   epoch INTEGER NOT NULL DEFAULT 0,
   marked_at_ms INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0,
+  replays INTEGER NOT NULL DEFAULT 0,
   reason TEXT,
   kind TEXT NOT NULL,
   origin_kind TEXT NOT NULL,
@@ -96,7 +97,7 @@ CREATE TABLE IF NOT EXISTS outbox_attempts (
 );
 CREATE INDEX IF NOT EXISTS outbox_attempts_message ON outbox_attempts (outbox_id);
 
--- History: appended in the order of ids, read by id only.
+-- History: appended in the order of ids; read by id, and by remote_id when a receipt comes.
 CREATE TABLE IF NOT EXISTS outbox_archive (
   id INTEGER NOT NULL PRIMARY KEY,
   state TEXT NOT NULL CHECK (state IN ('accepted', 'delivered', 'read', 'dropped')),
@@ -114,6 +115,24 @@ CREATE TABLE IF NOT EXISTS outbox_archive (
   recipient TEXT NOT NULL,
   body TEXT NOT NULL
 );
+
+CREATE INDEX IF NOT EXISTS outbox_archive_remote ON outbox_archive (account, remote_id);
+
+CREATE TABLE IF NOT EXISTS outbox_receipts (
+  outbox_id INTEGER NOT NULL,
+  member TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('delivered', 'read')),
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (outbox_id, member, kind)
+) WITHOUT ROWID;
+
+-- Lanes that had a message accepted: everybody else is a new contact.
+CREATE TABLE IF NOT EXISTS outbox_contacts (
+  account TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  first_accepted_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (account, lane)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (
   key_hash TEXT NOT NULL PRIMARY KEY,

@@ -3,7 +3,9 @@ import { CHANNEL_FAULTS, MESSAGE_FAULTS, REFUSALS, type SendOutcome } from "../.
 import { type Subject, verdict } from "../../lib/outbox/moves.ts";
 
 const random = { fraction: () => 0, bytes() {} };
+import { makeTel } from "../../lib/domain/address.ts";
 const row = (attempts: number): Subject => ({
+  recipient: makeTel("+15550100002"),
   id: 1,
   lane: "l",
   kind: "api",

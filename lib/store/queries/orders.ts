@@ -47,6 +47,18 @@ export function ordersQueries(scope: Scope, table: OrdersTableReader): OrdersSto
 
     settle: (changes) => settle(scope, changes),
 
+    reopen: (changes) =>
+      scope.atomic("orders_reopen", async (scope) => {
+        for (const { orderId, generation, messages } of changes) {
+          await scope.run(
+            `UPDATE order_deliveries SET remaining = remaining + ?, dead = dead - ?, state = 'open',
+               changed_at_ms = ${scope.dialect.nowMs}
+             WHERE order_id = ? AND generation = ? AND dead >= ? AND state IN ('open', 'dead')`,
+            [messages, messages, orderId, generation, messages],
+          );
+        }
+      }),
+
     async flaggedByHand(limit) {
       const rows = await scope.rows(
         `SELECT d.order_id, d.generation ${FLAGGED_ORDERS} ORDER BY d.order_id LIMIT ?`,

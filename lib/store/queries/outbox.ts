@@ -3,17 +3,23 @@
  */
 import type { OutboxStore } from "../port.ts";
 import type { Scope } from "../scope.ts";
+import { outboxContacts } from "./outbox_contacts.ts";
 import { outboxCandidates } from "./outbox_candidates.ts";
+import { outboxDeadLetters } from "./outbox_dead_letters.ts";
 import { outboxEnqueue } from "./outbox_enqueue.ts";
 import { outboxMoves } from "./outbox_moves.ts";
 import { outboxReads } from "./outbox_reads.ts";
+import { outboxReceipts } from "./outbox_receipts.ts";
 
-/** The outbox: its four parts as one. */
+/** The outbox: its parts as one. */
 export function outboxQueries(scope: Scope, defaultMaxAgeMs: number): OutboxStore {
   return {
     ...outboxEnqueue(scope, defaultMaxAgeMs),
     ...outboxCandidates(scope),
     ...outboxMoves(scope),
     ...outboxReads(scope),
+    ...outboxContacts(scope),
+    ...outboxReceipts(scope),
+    ...outboxDeadLetters(scope),
   };
 }

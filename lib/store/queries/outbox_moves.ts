@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Address } from "../../domain/address.ts";
 import type { Origin } from "../../domain/message.ts";
 import { MESSAGE_KINDS } from "../../domain/message.ts";
 import { integer, oneOf, text } from "../decode.ts";
@@ -171,7 +172,7 @@ export function outboxMoves(scope: Scope): Moves {
 async function takeOver(scope: Scope, lease: Lease, account: string): ReturnType<OutboxStore["takeOver"]> {
   return await scope.atomic("outbox_take_over", async (scope) => {
     const found = await scope.rows(
-      `SELECT id, lane, state, epoch, attempts, marked_at_ms, kind, origin_kind, origin_key, origin_generation
+      `SELECT id, lane, recipient, state, epoch, attempts, marked_at_ms, kind, origin_kind, origin_key, origin_generation
        FROM outbox ${scope.dialect.useOutboxWork} WHERE state IN ('sending', 'unknown') AND account = ?
        AND EXISTS (SELECT 1 FROM leases WHERE name = ? AND holder = ? AND leases.epoch = ?)
        ORDER BY id${scope.dialect.forUpdate}`,
@@ -180,6 +181,7 @@ async function takeOver(scope: Scope, lease: Lease, account: string): ReturnType
     const rows = found.map((row) => ({
       id: integer(row, "id"),
       lane: text(row, "lane"),
+      recipient: text(row, "recipient") as Address,
       state: oneOf(row, "state", ["sending", "unknown"] as const),
       epoch: integer(row, "epoch"),
       attempts: integer(row, "attempts"),
@@ -222,7 +224,13 @@ async function dropQueued(
 }
 
 /** `INSERT … SELECT` into the archive; texts stay in the database. */
-function archive(state: string, attempts: string, reason: string, remoteId: string, finishedAtMs: string): string {
+export function archive(
+  state: string,
+  attempts: string,
+  reason: string,
+  remoteId: string,
+  finishedAtMs: string,
+): string {
   return `INSERT INTO outbox_archive (id, state, account, lane, attempts, reason, remote_id, kind, origin_kind, origin_key,
       origin_generation, created_at_ms, finished_at_ms, recipient, body)
     SELECT o.id, ${state}, o.account, o.lane, ${attempts}, ${reason}, ${remoteId}, o.kind, o.origin_kind, o.origin_key,

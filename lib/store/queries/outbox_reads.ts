@@ -9,6 +9,7 @@ import { integer, oneOf, optionalInteger, optionalText, type Row, text } from ".
 import type { Attempt, OutboxListing, OutboxStore, OutboxStory } from "../port.ts";
 import type { Scope } from "../scope.ts";
 import { expiredRows } from "./outbox_candidates.ts";
+import { readReceipts } from "./outbox_receipts.ts";
 import { decodeOrigin } from "./outbox_rows.ts";
 
 /** States of rows in the hot table, where `list` looks. */
@@ -56,6 +57,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "created_at_ms",
         "due_at_ms",
         "marked_at_ms",
+        "replays",
       ]).where("id", "=", id).executeTakeFirst();
       const finished = hot !== undefined ? undefined : await scope.db.selectFrom("outbox_archive").select([
         "id",
@@ -84,6 +86,8 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         ...decodeListing({ ...row, due_at_ms: row["due_at_ms"] ?? row["created_at_ms"] }),
         remoteId: optionalText(row, "remote_id") ?? timeline.findLast((line) => line.remoteId !== undefined)?.remoteId,
         finishedAtMs,
+        replays: hot?.replays ?? 0,
+        receipts: hot === undefined ? await readReceipts(scope, id) : [],
         timeline,
       };
     },

@@ -1,0 +1,143 @@
+/**
+ * Gathers receipts and records them in batches: `accepted → delivered → read`, per member in groups. What belongs to no
+ * accepted message may be evidence for one whose fate is unknown.
+ *
+ * Receipts are not stored before they are recorded: losing one to a kill loses a line of a timeline, or evidence for
+ * which the policy stands in, and never a message.
+ *
+ * @module
+ */
+import type { AccountId, Address } from "../domain/address.ts";
+import { StoreUnavailable } from "../domain/errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Counters } from "../runtime/counters.ts";
+import { describeError, type Log } from "../runtime/log.ts";
+import type { Service } from "../runtime/service.ts";
+import { Wake } from "../runtime/wake.ts";
+import type { Store } from "../store/port.ts";
+import type { Evidence } from "./unknowns.ts";
+
+/** Receipts are gathered this long, milliseconds: they come in bursts. */
+const GATHER_MS = 150;
+/** A receipt can be faster than the settling of its message: unmatched ones are looked up again for so long, milliseconds. */
+const PATIENCE_MS = 60_000;
+/** Between two looks for unmatched ones, milliseconds. */
+const LOOK_AGAIN_MS = 2_000;
+/** Receipts held in memory; beyond it the oldest go, counted. */
+const MAX_HELD = 20_000;
+/** Receipts of one transaction. */
+const BATCH = 1_000;
+
+/** A receipt as the channel tells it. */
+export interface ReceiptNotice {
+  readonly from: Address | undefined;
+  readonly kind: "delivery" | "read" | "viewed";
+  readonly timestamps: readonly number[];
+  readonly whenMs: number;
+}
+
+interface Held {
+  readonly remoteId: string;
+  readonly from: Address | undefined;
+  readonly kind: "delivered" | "read";
+  readonly atMs: number;
+  readonly giveUpAtMs: number;
+}
+
+export interface ReceiptsOptions {
+  readonly store: Pick<Store, "outbox">;
+  readonly account: AccountId;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  /** Receipts that belong to no message whose fate is known. Must not throw. */
+  readonly onEvidence: (evidence: readonly Evidence[]) => void;
+}
+
+export class Receipts implements Service {
+  readonly name = "receipts";
+  readonly #wake: Wake;
+  #held: Held[] = [];
+  #running: { stop: AbortController; done: Promise<void> } | undefined;
+
+  constructor(private readonly options: ReceiptsOptions) {
+    this.#wake = new Wake(options.clock);
+  }
+
+  /** Takes receipts in; never waits. */
+  add(receipts: readonly ReceiptNotice[]): void {
+    const giveUpAtMs = this.options.clock.monotonicMs() + PATIENCE_MS;
+    for (const { from, kind, timestamps, whenMs } of receipts) {
+      for (const timestamp of timestamps) {
+        this.#held.push({
+          remoteId: String(timestamp),
+          from,
+          kind: kind === "delivery" ? "delivered" : "read",
+          atMs: whenMs,
+          giveUpAtMs,
+        });
+      }
+    }
+    this.#bound();
+    this.#wake.ring();
+  }
+
+  start(): Promise<void> {
+    if (this.#running) throw new Error("receipts: already started");
+    const stop = new AbortController();
+    this.#running = { stop, done: this.#loop(stop.signal) };
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    running.stop.abort();
+    await running.done;
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    while (!signal.aborted) {
+      await this.#wake.wait(this.#held.length > 0 ? LOOK_AGAIN_MS : Number.MAX_SAFE_INTEGER, signal);
+      await clock.sleepMs(GATHER_MS, signal);
+      await this.#record();
+    }
+  }
+
+  async #record(): Promise<void> {
+    const { store, account, clock, log, counters, onEvidence } = this.options;
+    const all = this.#held.splice(0);
+    const left: Held[] = [];
+    for (let at = 0; at < all.length; at += BATCH) {
+      const batch = all.slice(at, at + BATCH);
+      try {
+        const unmatched = await store.outbox.recordReceipts(account, batch);
+        const open = batch.filter((receipt) => unmatched.has(receipt.remoteId));
+        counters.add("receipts_total", batch.length - open.length, { result: "recorded" });
+        if (open.length > 0) onEvidence(open);
+        const nowMs = clock.monotonicMs();
+        const patient = open.filter((receipt) => receipt.giveUpAtMs > nowMs);
+        if (patient.length < open.length) {
+          counters.add("receipts_total", open.length - patient.length, { result: "unmatched" });
+        }
+        left.push(...patient);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        log.debug("Receipts wait: the database is away", { cause: describeError(error), waiting: all.length });
+        left.push(...all.slice(at));
+        break;
+      }
+    }
+    this.#held = [...left, ...this.#held];
+    this.#bound();
+  }
+
+  #bound(): void {
+    const tooMany = this.#held.length - MAX_HELD;
+    if (tooMany <= 0) return;
+    this.#held.splice(0, tooMany);
+    this.options.counters.add("receipts_total", tooMany, { result: "forgotten" });
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Chooses what to mark next: due rows of lanes in turn, as many as pacing allows.
+ *
+ * @module
+ */
+import type { AccountId, Address } from "../domain/address.ts";
+import type { OutboxRow, Store } from "../store/port.ts";
+import type { Pacing } from "./pacing.ts";
+import type { Window } from "./window.ts";
+
+export interface SelectionOptions {
+  readonly store: Pick<Store, "outbox">;
+  readonly account: AccountId;
+  readonly pacing: Pacing;
+  /** Recipients that are never paced: the owner's group and the admin. */
+  readonly exempt: (recipient: Address) => boolean;
+  /** At most so many rows of one lane in hand (`LANE_WINDOW`). */
+  readonly laneWindow: number;
+}
+
+export class Selection {
+  #mayHaveMore = true;
+  #afterLane: string | undefined;
+  /** Lanes of exempt recipients: pacing does not look at them. */
+  readonly #exemptLanes = new Set<string>();
+  /** How long until a lane that was cut short may go on, milliseconds. */
+  #pacedForMs = Infinity;
+
+  constructor(private readonly options: SelectionOptions) {}
+
+  /** Something may be due. */
+  look(): void {
+    this.#mayHaveMore = true;
+  }
+
+  /** Whether another {@link choose} may find something. */
+  get mayHaveMore(): boolean {
+    return this.#mayHaveMore;
+  }
+
+  /** How long until pacing lets a lane go on that had more to send, milliseconds; Infinity when none has. */
+  get pacedForMs(): number {
+    return this.#pacedForMs;
+  }
+
+  /** Due rows, at most `free`. @throws {StoreUnavailable} */
+  async choose(window: Window, free: number, nowMs: number): Promise<readonly OutboxRow[]> {
+    const { store, account, pacing, laneWindow } = this.options;
+    this.#mayHaveMore = false;
+    const { running, skip } = window.room(laneWindow);
+    const exhausted = [...pacing.exhausted()].filter((lane) => !this.#exemptLanes.has(lane));
+    const found = await store.outbox.candidates(account, {
+      afterLane: this.#afterLane,
+      limit: free,
+      perLane: laneWindow,
+      nowMs,
+      running,
+      skip: exhausted.length === 0 ? skip : new Set([...skip, ...exhausted]),
+    });
+    // A full round without a row means that nothing is due; anything else may have left something behind.
+    this.#mayHaveMore = found.rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
+    this.#afterLane = found.nextLane;
+    return await this.#paced(found.rows);
+  }
+
+  async #paced(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
+    const { pacing, exempt } = this.options;
+    this.#pacedForMs = Infinity;
+    for (const row of rows) if (exempt(row.recipient)) this.#exemptLanes.add(row.lane);
+    const isNew = await this.#newLanes(rows);
+    let newContacts = pacing.newContactAllowance();
+    const allowed = new Map<string, number>();
+    const chosen: OutboxRow[] = [];
+    for (const row of rows) {
+      if (this.#exemptLanes.has(row.lane)) {
+        chosen.push(row);
+        continue;
+      }
+      let left = allowed.get(row.lane) ?? pacing.allowance(row.lane);
+      // Until the first message was accepted, a stranger gets one at a time.
+      if (isNew.has(row.lane) && !allowed.has(row.lane)) left = newContacts-- >= 1 ? Math.min(left, 1) : 0;
+      if (left < 1) {
+        allowed.set(row.lane, 0);
+        this.#pacedForMs = Math.min(this.#pacedForMs, pacing.waitMs(row.lane) || NEW_CONTACT_LOOK_MS);
+        continue;
+      }
+      allowed.set(row.lane, left - 1);
+      chosen.push(row);
+    }
+    return chosen;
+  }
+
+  async #newLanes(rows: readonly OutboxRow[]): Promise<ReadonlySet<string>> {
+    const { pacing, store, account } = this.options;
+    if (!pacing.limitsNewContacts) return new Set();
+    const lanes = [...new Set(rows.filter((row) => !this.#exemptLanes.has(row.lane)).map((row) => row.lane))];
+    if (lanes.length === 0) return new Set();
+    const known = await store.outbox.knownLanes(account, lanes);
+    return new Set(lanes.filter((lane) => !known.has(lane)));
+  }
+
+  /** These rows are being marked: their tokens are spent. */
+  marked(rows: readonly OutboxRow[]): void {
+    for (const row of rows) if (!this.#exemptLanes.has(row.lane)) this.options.pacing.spend(row.lane);
+  }
+
+  /** A marked row was given back without being handed over. */
+  givenBack(row: { readonly lane: string }): void {
+    if (!this.#exemptLanes.has(row.lane)) this.options.pacing.refund(row.lane);
+  }
+}
+
+/** When the allowance for new people is used up, milliseconds until the next look. */
+const NEW_CONTACT_LOOK_MS = 5_000;

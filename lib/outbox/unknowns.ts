@@ -1,0 +1,125 @@
+/**
+ * Messages that may have arrived: handed over and never answered, or refused with a timestamp, which Signal does at
+ * times for a message that got through. Each waits a while for evidence; then the policy of its kind decides.
+ *
+ * Evidence is a receipt whose timestamp lies between hand-over and failure and belongs to no other message, from the
+ * recipient (of a group: from anybody), or one with the very timestamp that an error answer carried.
+ *
+ * @module
+ */
+import { type Address, parseAddress } from "../domain/address.ts";
+import type { MessageKind } from "../domain/message.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Attempt } from "../store/port.ts";
+import type { Move, Subject } from "./moves.ts";
+
+/** Tries that may end in `unknown` before a message counts as poison: it kills its channel, or is never answered. */
+export const UNKNOWN_LIMIT = 10;
+/**
+ * Timestamps are signal-cli's, ours are taken around the request on the same machine: a step of the clock in between is
+ * allowed for, milliseconds.
+ */
+const CLOCK_SLACK_MS = 50;
+
+/** A receipt that belongs to no message whose fate is known. */
+export interface Evidence {
+  /** The timestamp it speaks of: what `remoteId` of that message would be. */
+  readonly remoteId: string;
+  readonly from: Address | undefined;
+}
+
+interface Waiting {
+  readonly row: Subject;
+  readonly attempt: Attempt;
+  readonly resolveAtMs: number;
+}
+
+export interface UnknownsOptions {
+  readonly clock: Clock;
+  /** How long evidence is waited for (`UNKNOWN_WAIT_SECONDS`), milliseconds. */
+  readonly unknownWaitMs: number;
+  readonly unknownPolicy: (kind: MessageKind) => "resend" | "hold";
+  /** More tries after the first (`MAX_RETRIES`). */
+  readonly maxRetries: number;
+}
+
+export class Unknowns {
+  readonly #waiting = new Map<number, Waiting>();
+  constructor(private readonly options: UnknownsOptions) {}
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** @param attempt the try whose end is not known */
+  add(row: Subject, attempt: Attempt): void {
+    this.#waiting.set(row.id, {
+      row,
+      attempt,
+      resolveAtMs: this.options.clock.monotonicMs() + this.options.unknownWaitMs,
+    });
+  }
+
+  /**
+   * Messages that waited long enough, with what becomes of them.
+   * @param unknownTries how many of a message's tries ended unknown
+   */
+  async due(unknownTries: (id: number) => Promise<number>): Promise<readonly Move[]> {
+    const { clock, maxRetries, unknownPolicy } = this.options;
+    const moves: Move[] = [];
+    for (const [id, { row, attempt, resolveAtMs }] of this.#waiting) {
+      if (resolveAtMs > clock.monotonicMs()) continue;
+      // An answer that said "refused" is an answer: the policy is for silence.
+      const silent = attempt.outcome === "unknown";
+      const held = silent &&
+        (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || await unknownTries(id) >= UNKNOWN_LIMIT);
+      this.#waiting.delete(id);
+      moves.push(held ? { row, to: "dead", reason: "unknown", attempts: row.attempts } : { row, to: "resend", silent });
+    }
+    return moves;
+  }
+
+  /** Messages that the evidence proves to have arrived. Evidence that fits several proves nothing. */
+  proven(evidence: readonly Evidence[]): readonly Move[] {
+    const moves: Move[] = [];
+    for (const piece of evidence) {
+      const fitting = [...this.#waiting.values()].filter((waiting) => fits(piece, waiting));
+      const [only] = fitting;
+      if (only === undefined || fitting.length > 1) continue;
+      this.#waiting.delete(only.row.id);
+      const { detail: _, reason: __, ...times } = only.attempt;
+      moves.push({
+        row: only.row,
+        to: "accepted",
+        attempt: {
+          ...times,
+          endedAtMs: this.options.clock.nowMs(),
+          outcome: "accepted",
+          reason: "receipt",
+          remoteId: piece.remoteId,
+        },
+      });
+    }
+    return moves;
+  }
+
+  /** How long until the first one has waited long enough, milliseconds. */
+  nextDateMs(): number {
+    let nextMs = Infinity;
+    for (const { resolveAtMs } of this.#waiting.values()) nextMs = Math.min(nextMs, resolveAtMs);
+    return Math.max(1, nextMs - this.options.clock.monotonicMs());
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+  }
+}
+
+function fits(evidence: Evidence, { row, attempt }: Waiting): boolean {
+  if (attempt.remoteId !== undefined) return attempt.remoteId === evidence.remoteId;
+  const atMs = Number(evidence.remoteId);
+  if (atMs < attempt.handedOverAtMs - CLOCK_SLACK_MS || atMs > attempt.endedAtMs + CLOCK_SLACK_MS) return false;
+  const { kind } = parseAddress(row.recipient);
+  // A receipt names a person by service id. Of a recipient known by number only, the time alone has to do.
+  return kind === "group" || kind === "tel" || evidence.from === row.recipient;
+}
