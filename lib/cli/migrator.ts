@@ -19,13 +19,17 @@ export interface Administrator {
 /** Longest wait for a connection of the one that is used, milliseconds. */
 const ACQUIRE_TIMEOUT_MS = 10_000;
 
-/** @throws {ConfigError} when the files inside the program are not as they should be */
+/**
+ * @param reading it will only be asked for the status: then the database has to be there already
+ * @throws {ConfigError} when the files inside the program are not as they should be
+ */
 export async function openConfiguredMigrator(
   config: Config,
   { assetsDir, clock, random }: CliContext,
-  administrator?: Administrator,
+  administrator: Administrator | undefined,
+  reading: boolean,
 ): Promise<Migrator> {
-  const options = await singleConnection(config, administrator);
+  const options = await singleConnection(config, administrator, reading);
   if (options.engine === "sqlite") await makeFolderOf(options.path);
   return await openMigrator(options, assetsDir, { clock, random });
 }
@@ -34,6 +38,7 @@ export async function openConfiguredMigrator(
 export async function singleConnection(
   config: Config,
   administrator?: Administrator,
+  reading = true,
 ): Promise<MysqlOptions | SqliteOptions> {
   const { database } = config;
   const ordersTimezone = config.shop.ordersTimeZone;
@@ -45,7 +50,7 @@ export async function singleConnection(
     port: database.port,
     ...(socketPath !== undefined && { socketPath }),
     // An administrator may be the one who makes the database.
-    database: administrator === undefined ? database.database : undefined,
+    database: administrator === undefined || reading ? database.database : undefined,
     user: administrator?.user ?? database.user,
     password: administrator?.password ?? database.password,
     poolSize: 1,
@@ -64,8 +69,11 @@ async function makeFolderOf(path: string): Promise<void> {
   if (cut > 0) await Deno.mkdir(path.slice(0, cut), { recursive: true, mode: 0o700 });
 }
 
-/** From where the server sees the service come: what `'user'@'host'` has to name. */
+/** From where the server sees the service come: what `'user'@'host'` has to name. `--client-host` says another one. */
 export function clientHostOf({ socketPath, host }: MysqlConfig): string {
-  const local = socketPath !== undefined || ["localhost", "127.0.0.1", "::1"].includes(host);
-  return local ? "localhost" : "%";
+  if (socketPath !== undefined || host === "localhost") return "localhost";
+  // As an address: a server with skip_name_resolve never makes `localhost` of it, and every other one matches it too.
+  return LOOPBACK.test(host) ? host : "%";
 }
+
+const LOOPBACK = /^(127(\.[0-9]{1,3}){3}|::1)$/;

@@ -27,6 +27,11 @@ export const migrateCommand: CommandSpec = {
       flags: "--admin-socket <path>",
       description: "through this unix socket, as Debian's root does without a password",
     },
+    {
+      flags: "--client-host <host>",
+      description:
+        "where the service connects from, as the server sees it (default: this machine, or % for a server elsewhere)",
+    },
     YES,
     JSON_OUTPUT,
     ENV_FILE,
@@ -42,15 +47,16 @@ export const migrateCommand: CommandSpec = {
       throw new CliProblem(EXIT.usage, `${modes.map((mode) => `--${mode}`).join(" and ")} exclude each other`);
     }
     const config = await needConfig(invocation, context);
-    if (modes[0] === "sql") return await printSql(config, context);
+    if (modes[0] === "sql") return await printSql(config, invocation, context);
     const dryRun = modes[0] === "dry-run";
     if (modes[0] !== undefined && await isMissing(config)) {
       return showStatus(await emptyStatus(context.assetsDir), invocation, context, dryRun);
     }
     const administrator = await askAdministrator(invocation, context, config);
-    const migrator = await openConfiguredMigrator(config, context, administrator);
+    const reading = modes[0] !== undefined;
+    const migrator = await openConfiguredMigrator(config, context, administrator, reading);
     try {
-      if (modes[0] !== undefined) return showStatus(await migrator.status(), invocation, context, dryRun);
+      if (reading) return showStatus(await migrator.status(), invocation, context, dryRun);
       return await apply(migrator, config, administrator, invocation, context);
     } finally {
       await migrator.close();
@@ -58,9 +64,13 @@ export const migrateCommand: CommandSpec = {
   },
 };
 
-async function printSql(config: Config, { terminal, assetsDir }: CliContext): Promise<ExitCode> {
+async function printSql(
+  config: Config,
+  invocation: Invocation,
+  { terminal, assetsDir }: CliContext,
+): Promise<ExitCode> {
   const { database } = config;
-  terminal.out(await renderSql(assetsDir, database.driver, namesOf(config)));
+  terminal.out(await renderSql(assetsDir, database.driver, namesOf(config, invocation)));
   if (database.driver === "mysql") {
     terminal.err("-- DB_PASSWORD is not printed: replace 'REPLACE_THIS_PASSWORD' unless the user exists already.\n");
   }
@@ -112,17 +122,20 @@ async function apply(
 ): Promise<ExitCode> {
   const { terminal } = context;
   if (administrator !== undefined) await confirm(config, administrator, invocation, context);
-  const applied = await refusalsExplained(() =>
-    administrator === undefined ? migrator.apply() : migrator.setUp(namesOf(config))
-  );
+  const names = namesOf(config, invocation);
+  const applied = await refusalsExplained(administrator, async () => {
+    if (administrator !== undefined) return await migrator.setUp({ ...names, ...passwordOf(config) });
+    // Asked first: tables that fit need no right to create any.
+    return (await migrator.status()).state === "current" ? [] : await migrator.apply();
+  });
   if (invocation.flag("json")) {
-    printJson(terminal, { applied, ...(administrator !== undefined && { user: namesOf(config).user }) });
+    printJson(terminal, { applied, ...(administrator !== undefined && { user: names.user }) });
     return EXIT.done;
   }
   if (applied.length === 0) terminal.out("The tables fit already; nothing was changed.\n");
   for (const name of applied) terminal.out(`applied: ${name}\n`);
   if (administrator !== undefined) {
-    const { user, clientHost, database } = namesOf(config);
+    const { user, clientHost, database } = names;
     terminal.out(`'${user}'@'${clientHost}' may use ${database}. A user that existed keeps its password.\n`);
   }
   return EXIT.done;
@@ -136,7 +149,7 @@ async function confirm(
   { terminal }: CliContext,
 ): Promise<void> {
   if (invocation.flag("yes")) return;
-  const { user, clientHost, database } = namesOf(config);
+  const { user, clientHost, database } = namesOf(config, invocation);
   const question = `As ${administrator.user}: make database ${database}, its tables, user '${user}'@'${clientHost}' ` +
     "and its grants, each where it is missing? [y/N] ";
   const answer = terminal.interactive ? await terminal.ask(question) : undefined;
@@ -184,11 +197,20 @@ async function readPassword(file: string): Promise<string> {
 }
 
 /** A missing right is the usual case here, and has two ways out. */
-async function refusalsExplained<T>(work: () => Promise<T>): Promise<T> {
+async function refusalsExplained<T>(administrator: Administrator | undefined, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof StoreUnavailable) || error.fault !== "denied") throw error;
+    if (administrator !== undefined) {
+      throw new CliProblem(EXIT.usage, error.message, {
+        details: [
+          `This was ${administrator.user}: is the password right, and may this account create databases and users?`,
+        ],
+        next: "signal-automation migrate --sql | sudo mysql",
+        cause: error,
+      });
+    }
     throw new CliProblem(EXIT.usage, error.message, {
       details: ["The service's user needs no right to create tables; an administrator does it once."],
       next: "signal-automation migrate --sql | sudo mysql   or   signal-automation migrate --admin-user root",
@@ -197,9 +219,15 @@ async function refusalsExplained<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function namesOf({ database }: Config): SetupNames {
+function namesOf({ database }: Config, invocation: Invocation): SetupNames {
   if (database.driver === "sqlite") return { database: "", user: "", clientHost: "" };
-  return { database: database.database, user: database.user, clientHost: clientHostOf(database) };
+  const clientHost = invocation.text("client-host") ?? clientHostOf(database);
+  return { database: database.database, user: database.user, clientHost };
+}
+
+/** For a user that is made here: it is the one that the service will log in with. */
+function passwordOf({ database }: Config): { readonly password?: string } {
+  return database.driver === "sqlite" ? {} : { password: database.password };
 }
 
 function describe({ state, found, wanted }: MigrationStatus): string {
