@@ -83,6 +83,8 @@ export interface TestDatabase extends AsyncDisposable {
   openSession(changes?: Partial<MysqlOptions>): Store;
   /** One statement as administrator, or as the shop would run it. */
   adminQuery(sql: string, values?: readonly Cell[]): Promise<readonly Record<string, unknown>[]>;
+  /** Statements one after another on one connection. */
+  adminScript(statements: readonly string[]): Promise<void>;
 }
 
 /** @param engine one that {@link databases} does not skip. Close it: `await using db = await openTestStore("sqlite")` */
@@ -120,6 +122,15 @@ async function openSqlite(options: OpenTestStoreOptions): Promise<TestDatabase> 
         return Promise.resolve(
           statement.columns().length > 0 ? statement.all(...values) : (statement.run(...values), []),
         );
+      } finally {
+        db.close();
+      }
+    },
+    adminScript(statements) {
+      const db = new DatabaseSync(path, { timeout: 5_000 });
+      try {
+        for (const statement of statements) db.exec(statement);
+        return Promise.resolve();
       } finally {
         db.close();
       }
@@ -184,6 +195,10 @@ async function openMysql(engine: "mariadb" | "mysql", options: OpenTestStoreOpti
       withAdmin(server, database, async (admin) => {
         const [rows] = await admin.query(sql, [...values]);
         return Array.isArray(rows) ? rows as Record<string, unknown>[] : [];
+      }),
+    adminScript: (statements) =>
+      withAdmin(server, database, async (admin) => {
+        for (const statement of statements) await admin.query(statement);
       }),
     async [Symbol.asyncDispose]() {
       for (const store of stores) await store.close();

@@ -39,7 +39,7 @@ export function mapSqliteError(error: unknown, path: string): unknown {
   }
   const storage = STORAGE_TEXTS[primary];
   if (storage !== undefined) return new StoreUnavailable("storage", `${storage}: ${path}`, { cause });
-  if (primary === ERROR && /^no such (table|column)/.test(error.message)) {
+  if (primary === ERROR && /^no such (table|column|index)/.test(error.message)) {
     return new StoreUnavailable("schema", "tables are missing or too old; run: signal-automation migrate", { cause });
   }
   if (primary === CONSTRAINT) return new StatementRefused(code, "a constraint does not hold");

@@ -61,6 +61,6 @@ export function sqliteEngine(options: SqliteOptions, deps: StoreDeps): Engine {
       const rows = await new Scope(db, SQLITE, true).rows("SELECT 1 AS one");
       integer(rows[0]!, "one");
     },
-    close: () => db.destroy(),
+    close: () => driver.destroy(),
   };
 }
