@@ -11,8 +11,8 @@ import { makeTokenCheck } from "./token.ts";
 export interface AccessOptions {
   /** HTTP_HOST: the address or name listened on. */
   readonly host: string;
-  /** ADMIN_TOKEN. */
-  readonly adminToken?: string;
+  /** ADMIN_TOKEN; without it, what needs a token is off. */
+  readonly adminToken: string | undefined;
 }
 
 /** A reverse proxy on this machine turns strangers into loopback callers; these headers give it away. */

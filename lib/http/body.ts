@@ -41,7 +41,9 @@ export async function readBody(
   try {
     while (true) {
       const read = await Promise.race([nextChunk(reader), late]);
-      if (read === "late") throw new Problem("body_timeout", "The body did not arrive in time.", CLOSE);
+      if (read === "late") {
+        throw signal.aborted ? signal.reason : new Problem("body_timeout", "The body did not arrive in time.", CLOSE);
+      }
       if (read.done) return joined(chunks, size);
       size += read.value.byteLength;
       if (size > maxBodyBytes) throw tooLarge();

@@ -65,7 +65,6 @@ export function makeRouter(ports: HttpPorts, options: RouterOptions): Router {
     c.res.headers.set("cache-control", "no-store");
   });
   app.use(guarded(limits, host));
-  app.use(inTime(limits, clock));
   const routes = [...stateRoutes(ports), ...wakeRoutes(ports, limits, clock)];
   for (const route of routes) addRoute(app, route, ground);
   app.notFound(() => refuse(new Problem("not_found", "There is nothing here.")));
@@ -86,12 +85,14 @@ function addRoute(app: Hono<Env>, { pattern, access, methods }: Route, ground: G
     const request = c.req.raw;
     c.set("route", pattern);
     c.set("method", request.method);
-    checkDeclaredSize(request, ground.limits);
+    const { limits, clock } = ground;
+    checkDeclaredSize(request, limits);
     const trusted = ground.mayCall(access, request);
-    const signal = c.get("signal");
-    const withBody = request.method !== "GET" && request.method !== "HEAD";
-    const body = withBody ? await readBody(request, ground.limits, ground.clock, signal) : NO_BYTES;
-    return await handle({ request, body, trusted, signal });
+    return await inTime(limits, clock, async (signal) => {
+      const withBody = request.method !== "GET" && request.method !== "HEAD";
+      const body = withBody ? await readBody(request, limits, clock, signal) : NO_BYTES;
+      return await handle({ request, body, trusted, signal });
+    });
   };
   const allowed: string[] = [];
   for (const [method, handle] of Object.entries(methods)) {

@@ -17,6 +17,8 @@ import type { Router } from "./router.ts";
 
 /** How long a stop waits for answers under way, milliseconds: a part of the 10 s that the whole stop may take. */
 export const DRAIN_MS = 2_000;
+/** Deno calls an answer completed when the connection has it, before it is on the wire; so long for the wire. */
+const FLUSH_MS = 50;
 
 export interface HttpServerOptions {
   /** HTTP_HOST. */
@@ -124,10 +126,10 @@ export class HttpServer implements Service {
   async #drainAndClose(running: Running): Promise<void> {
     const { clock, log, drainMs = DRAIN_MS } = this.options;
     const drained = new AbortController();
-    const all = Promise.all(running.open).finally(() => drained.abort());
-    await Promise.race([all, clock.sleepMs(drainMs, drained.signal)]);
-    if (running.open.size > 0) log.warn("HTTP requests were cut off", { count: running.open.size });
+    await Promise.race([Promise.all(running.open), clock.sleepMs(drainMs, drained.signal)]);
     drained.abort();
+    if (running.open.size > 0) log.warn("HTTP requests were cut off", { count: running.open.size });
+    await clock.sleepMs(FLUSH_MS);
     running.abort.abort();
     await running.server.finished;
     this.#running = undefined;

@@ -18,8 +18,6 @@ export interface Env {
     route?: string;
     /** The method, when the route has it; whatever else a client invents shares one label. */
     method?: string;
-    /** Aborts when the request has run out of time. */
-    signal: AbortSignal;
   };
 }
 
@@ -68,21 +66,27 @@ export function guarded(limits: HttpLimits, host: string): MiddlewareHandler<Env
   };
 }
 
-/** Ends a request that takes too long, with an answer. Its signal tells the route, whose work may go on until it looks. */
-export function inTime({ requestTimeoutMs }: HttpLimits, clock: Clock): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const over = new AbortController();
-    const done = new AbortController();
-    c.set("signal", over.signal);
-    const late = clock.sleepMs(requestTimeoutMs, done.signal).then(() => "late" as const);
-    try {
-      if (await Promise.race([next(), late]) === "late") {
-        const problem = new Problem("timeout", "This took too long.", { "retry-after": "5", connection: "close" });
-        over.abort(problem);
-        throw problem;
-      }
-    } finally {
-      done.abort();
-    }
-  };
+/**
+ * Runs `work` at most `requestTimeoutMs`. Its signal aborts then; work that does not look at it goes on, unheard.
+ * @throws {Problem} `timeout`
+ */
+export async function inTime<T>(
+  { requestTimeoutMs }: HttpLimits,
+  clock: Clock,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const done = new AbortController();
+  const late = clock.sleepMs(requestTimeoutMs, done.signal).then((): never => {
+    const problem = new Problem("timeout", "This took too long.", { "retry-after": "5", connection: "close" });
+    over.abort(problem);
+    throw problem;
+  });
+  // Ends after the work has won as well; nobody listens then.
+  late.catch(() => {});
+  try {
+    return await Promise.race([late, work(over.signal)]);
+  } finally {
+    done.abort();
+  }
 }
