@@ -8,16 +8,6 @@ import type { FileProblem } from "./file_problem.ts";
 /** Largest file that is read; those that people write have some kilobytes. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
-/** Where a path leads in the end, or the path itself while it leads nowhere. */
-export async function targetOf(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    // Absent, a loop of links, or not allowed: reading it says which.
-    return path;
-  }
-}
-
 /**
  * A text that changes whenever the file may have: another target, inode, size or time. `undefined` while there is none.
  * One `stat` and one `realpath`; the content is not read.

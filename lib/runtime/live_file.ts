@@ -4,24 +4,22 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Alarm } from "./alarm.ts";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { type Compiled, describeProblem, type FileProblem } from "./file_problem.ts";
-import { fileIdentity, readLive, targetOf } from "./file_reading.ts";
-import { FolderWatch } from "./folder_watch.ts";
+import { fileIdentity, readLive } from "./file_reading.ts";
 import { LastGood, sha256 } from "./last_good.ts";
 import { describeError, type Log } from "./log.ts";
 import type { Service } from "./service.ts";
-import { Wake } from "./wake.ts";
 
 /** Wait for a writer to finish: the file must look the same this long before it is read. */
 const DEBOUNCE_MS = 200;
 /** A file that keeps changing is read nevertheless after this time. */
 const LONGEST_SETTLING_MS = 500;
-/** How often the file is looked at (one `stat`) in case the watch missed something; with the debounce below one second. */
-const POLL_MS = 500;
+/** How often the file is looked at (one `realpath`, one `stat`); with the debounce below one second. */
+const POLL_MS = 300;
 /** Problems that an alarm quotes; the log has all of them. */
 const PROBLEMS_IN_ALARM = 3;
 
@@ -46,7 +44,7 @@ export interface LiveFileOptions<T> {
   readonly onChange?: (status: LiveFileStatus) => void;
   /** Default 200. */
   readonly debounceMs?: number;
-  /** Default 500. */
+  /** Default 300. */
   readonly pollMs?: number;
 }
 
@@ -71,7 +69,6 @@ export class LiveFile<T> implements Service {
   readonly #options: LiveFileOptions<T>;
   readonly #path: string;
   readonly #lastGood: LastGood;
-  readonly #wake: Wake;
   #current: T;
   #status: LiveFileStatus = { source: "builtin", loadedAtMs: undefined, file: "unread", problems: [], warnings: [] };
   /** Content that was judged last, so that each is reported once. */
@@ -87,7 +84,6 @@ export class LiveFile<T> implements Service {
     this.#options = options;
     this.#path = resolve(options.path);
     this.#lastGood = new LastGood(join(options.stateFolder, `${options.name}.last-good.json`), this.#path);
-    this.#wake = new Wake(options.clock);
     this.#current = options.builtIn;
   }
 
@@ -103,16 +99,8 @@ export class LiveFile<T> implements Service {
   async start(): Promise<void> {
     if (this.#running !== undefined) throw new Error(`${this.name} is already started`);
     const abort = new AbortController();
-    const watch = new FolderWatch(() => this.#wake.ring(), this.#options.log);
-    const loaded = this.#inTurn(async () => {
-      // Before the first reading, so that no change falls between the two.
-      await watch.watch(await this.#folders());
-      await this.#loadFirst();
-    });
-    const done = loaded.then(() => this.#follow(watch, abort.signal)).finally(async () => {
-      await watch.close();
-      this.#running = undefined;
-    });
+    const loaded = this.#inTurn(() => this.#loadFirst());
+    const done = loaded.then(() => this.#follow(abort.signal)).finally(() => this.#running = undefined);
     this.#running = { abort, done };
     await loaded;
   }
@@ -127,22 +115,15 @@ export class LiveFile<T> implements Service {
     return this.#inTurn(() => this.#check(undefined));
   }
 
-  async #follow(watch: FolderWatch, signal: AbortSignal): Promise<void> {
-    const { pollMs = POLL_MS } = this.#options;
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { clock, pollMs = POLL_MS } = this.#options;
     while (!signal.aborted) {
-      await this.#wake.wait(pollMs, signal);
+      await clock.sleepMs(pollMs, signal);
       if (signal.aborted) return;
-      await watch.watch(await this.#folders());
-      // Reading raises events of its own, so an event alone is no reason to read.
       if (await fileIdentity(this.#path) === this.#identity) continue;
       await this.#settle(signal);
       if (!signal.aborted) await this.#inTurn(() => this.#check(signal));
     }
-  }
-
-  /** Its own folder, and that of what a symlink leads to. */
-  async #folders(): Promise<ReadonlySet<string>> {
-    return new Set([dirname(this.#path), dirname(await targetOf(this.#path))]);
   }
 
   /** Waits until whoever writes the file is probably done. */
