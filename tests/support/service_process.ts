@@ -19,7 +19,7 @@ export interface ServiceOptions {
 /** What `status.json` holds, as far as tests look into it. */
 export interface Status {
   readonly status: string;
-  readonly pid?: number;
+  readonly pid: number;
   readonly parts: Readonly<Record<string, { state: string; reason?: string; details?: Record<string, unknown> }>>;
 }
 
@@ -33,17 +33,23 @@ export function programUnderTest(): string[] {
   return [Deno.execPath(), "run", "-q", "--no-prompt", "-P", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
 }
 
-export class ServiceProcess {
+export class ServiceProcess implements AsyncDisposable {
   #child: Deno.ChildProcess | undefined;
   #drained: Promise<void> = Promise.resolve();
-  #starts = 0;
   constructor(private readonly options: ServiceOptions) {
     for (const name of ["state", "run"]) Deno.mkdirSync(`${options.folder}/${name}`, { recursive: true, mode: 0o700 });
+    this.configure({});
+  }
+
+  /** Rewrites its settings with changes; in force at the next start. */
+  configure(changes: Readonly<Record<string, string>>): void {
+    const { options } = this;
     const settings: Record<string, string> = {
       STATE_DIR: "./state",
       RUNTIME_DIR: "./run",
       TEMPLATES_FILE: "./templates.yaml",
       ...options.settings,
+      ...changes,
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'`);
     Deno.writeTextFileSync(`${options.folder}/.env`, `${lines.join("\n")}\n`, { mode: 0o600 });
@@ -67,10 +73,19 @@ export class ServiceProcess {
     return this.#child!.pid;
   }
 
+  /** Its working folder. */
+  get folder(): string {
+    return this.options.folder;
+  }
+
+  /** False before a start, and after {@link kill} or {@link stop}. */
+  get started(): boolean {
+    return this.#child !== undefined;
+  }
+
   /** Starts it; what it writes goes to `service.log` in its folder. */
   start(...more: string[]): void {
     const [program, ...args] = programUnderTest();
-    this.#starts++;
     const child = new Deno.Command(program!, {
       args: [...args, "run", "--env-file", "./.env", ...more],
       cwd: this.options.folder,
@@ -104,26 +119,49 @@ export class ServiceProcess {
 
   /** `kill -9`: the child signal-cli is left to find out by itself. */
   async kill(): Promise<void> {
-    this.#child!.kill("SIGKILL");
-    await this.#ended();
+    this.signal("SIGKILL");
+    await this.ended();
+  }
+
+  /** SIGSTOP: it does nothing any more, its connections stay. */
+  freeze(): void {
+    this.signal("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.signal("SIGCONT");
+  }
+
+  /** Sends a signal and does not wait. */
+  signal(signal: Deno.Signal): void {
+    try {
+      this.#child!.kill(signal);
+    } catch (error) {
+      // It has ended by itself: its code says how.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** SIGTERM, and waits for the end. @returns the exit code */
   async stop(): Promise<number> {
     if (this.#child === undefined) return 0;
-    try {
-      this.#child.kill("SIGTERM");
-    } catch {
-      // It has ended by itself: its code says how.
-    }
-    return await this.#ended();
+    this.signal("SIGTERM");
+    return await this.ended();
   }
 
-  async #ended(): Promise<number> {
+  /** Waits for its end, however that comes. @returns the exit code */
+  async ended(): Promise<number> {
     const { code } = await this.#child!.status;
     await this.#drained;
     this.#child = undefined;
     return code;
+  }
+
+  /** Ends it without grace, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child === undefined) return;
+    this.thaw();
+    await this.kill();
   }
 
   /** Everything that it wrote so far, over all its starts. */
@@ -139,26 +177,26 @@ export class ServiceProcess {
     const look = (): Status | undefined => {
       try {
         last = Deno.readTextFileSync(path);
-        const status = JSON.parse(last) as Status;
-        return wanted(status) ? status : undefined;
+        const { status } = JSON.parse(last) as { status: Status };
+        // What a killed process left behind says nothing of this one.
+        return status.pid === this.pid && wanted(status) ? status : undefined;
       } catch (error) {
         if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
         throw error;
       }
     };
     const watcher = Deno.watchFs(`${this.options.folder}/run`);
-    const giveUp = () => watcher.close();
-    deadline.addEventListener("abort", giveUp, { once: true });
+    // Not `for await`: leaving that closes the watcher, and a deadline that comes then closes it again.
+    const notices = watcher[Symbol.asyncIterator]();
+    const gone = new Promise<void>((resolve) => deadline.addEventListener("abort", () => resolve(), { once: true }));
     try {
-      const now = look();
-      if (now !== undefined) return now;
-      for await (const _event of watcher) {
+      while (!deadline.aborted) {
         const status = look();
         if (status !== undefined) return status;
+        await Promise.race([notices.next(), gone]);
       }
     } finally {
-      deadline.removeEventListener("abort", giveUp);
-      if (!deadline.aborted) watcher.close();
+      watcher.close();
     }
     throw new Error(
       `the service never became ${what}\nlast status: ${last}\nend of its log:\n${this.log().slice(-3000)}`,
