@@ -3,25 +3,22 @@
  *
  * @module
  */
-import { type AccountId, makeGroup, makeSignalAccount, makeTel } from "./domain/address.ts";
-import { ConfigError } from "./domain/errors.ts";
+import { makeGroup, makeSignalAccount, makeTel } from "./domain/address.ts";
 import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
-import type { AlertMessage } from "./alerts/port.ts";
-import { Webhook } from "./alerts/webhook.ts";
+import { arrive, openDatabase } from "./app/database.ts";
+import { openHttp, registerHealth } from "./app/face.ts";
+import { bootedAtMs, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
+import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
 import { ORDERS_LEASE } from "./automations/orders/fence.ts";
 import { OrdersService } from "./automations/orders/service.ts";
-import { reopenOrders } from "./automations/orders/owed_again.ts";
-import { settleOrders } from "./automations/orders/settled.ts";
 import { SignalChannel } from "./channels/signal/channel.ts";
-import { denoSpawn, type SpawnSignalCli } from "./channels/signal/process.ts";
+import type { SpawnSignalCli } from "./channels/signal/process.ts";
 import { Intake } from "./inbox/intake.ts";
 import { InboxWorker } from "./inbox/worker.ts";
-import { Health } from "./observe/health.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
-import { DeadLetters } from "./outbox/dead_letters.ts";
 import { Journal } from "./outbox/journal.ts";
 import { Pacing } from "./outbox/pacing.ts";
 import { Receipts } from "./outbox/receipts.ts";
@@ -31,12 +28,11 @@ import type { Log } from "./runtime/log.ts";
 import { type Random, systemRandom } from "./runtime/random.ts";
 import { LifecycleController, type Service } from "./runtime/service.ts";
 import { Spool } from "./runtime/spool.ts";
-import { readStatusFile, StatusFile } from "./runtime/status_file.ts";
+import { StatusFile } from "./runtime/status_file.ts";
 import { Wake } from "./runtime/wake.ts";
 import { LeaseKeeper } from "./store/lease_keeper.ts";
-import { openStore, type StoreDeps } from "./store/open.ts";
 import { PulseService } from "./store/pulse.ts";
-import type { SettledRow, Store, StoreTx } from "./store/port.ts";
+import type { Store } from "./store/port.ts";
 import { compileTemplates } from "./templates/compile.ts";
 import { TemplateSet } from "./templates/template_set.ts";
 
@@ -249,7 +245,7 @@ export function buildApp(options: AppOptions): App {
       zone: config.shop.timeZone,
       currency: config.shop.currency,
     },
-    since: sinceOf(config),
+    since: typeof config.shop.ordersSince === "object" ? config.shop.ordersSince.sinceMs : config.shop.ordersSince,
     templates: inUse,
     clock,
     random,
@@ -288,7 +284,6 @@ export function buildApp(options: AppOptions): App {
     },
   });
 
-  const health = new Health({ clock, version: options.version });
   const status = new StatusFile({
     path: `${config.files.runtimeDir}/status.json`,
     snapshot: () => ({ pid: Deno.pid, ...health.snapshot() }),
@@ -297,21 +292,32 @@ export function buildApp(options: AppOptions): App {
     log: log.child("status"),
     counters: metrics,
   });
-  health.register("database", () => pulse.condition());
-  health.register("signal", () => channel.condition());
-  health.register("outbox", () => ({ ...outboxCondition(dispatcher), details: dispatcher.status() }));
-  health.register("orders", () => orders.condition());
-  health.register("templates", () => {
-    const { file, source } = templates.status();
-    return file === "refused"
-      ? { state: "degraded", reason: "refused", details: { source } }
-      : { state: "live", details: { source } };
+  const health = registerHealth({
+    clock,
+    version: options.version,
+    pulse,
+    channel,
+    dispatcher,
+    orders,
+    templates,
+    intake,
+    alerts,
+    http: () => http.condition(),
   });
-  health.register("spool", () => ({
-    ...(intake.spooling ? { state: "degraded", reason: "spooling" } as const : { state: "live" } as const),
-    details: { bytes: intake.spooledBytes },
-  }));
-  health.register("alerts", () => alerts.condition(), { optional: true });
+  const http = openHttp({
+    config,
+    clock,
+    log,
+    metrics,
+    health,
+    wake: () => {
+      pulse.lookNow();
+      ordersBell.ring();
+      dispatcher.look();
+    },
+    progress: [pulse, dispatcher],
+    ready: () => pulse.condition().state === "live",
+  });
 
   channel.onCondition((condition) => {
     status.touch();
@@ -339,6 +345,7 @@ export function buildApp(options: AppOptions): App {
     channel,
     leases,
     pulse,
+    http,
     status,
   ];
   return {
@@ -352,6 +359,7 @@ export function buildApp(options: AppOptions): App {
     },
     async stop() {
       lifecycle.stopIntake("signal");
+      await http.stop();
       await pulse.stop();
       await orders.stop();
       await channel.unsubscribe();
@@ -380,165 +388,3 @@ export function buildApp(options: AppOptions): App {
 
 /** How long the stop notice may take to be stored or sent, milliseconds. */
 const STOP_NOTICE_MS = 1_500;
-
-/** The first look at a database: does it fit, and is there anything unusual that the operator should know? */
-async function arrive(store: Store, config: Config, log: Log): Promise<void> {
-  await store.checkSchema();
-  const width = await store.affiliates.tokenWidth();
-  if (config.shop.tokenLength > width) {
-    throw new ConfigError(
-      "TOKEN_LENGTH",
-      `is ${config.shop.tokenLength}`,
-      `at most ${width}, the width of the token columns`,
-    );
-  }
-  for (const oddity of await store.orders.inspect()) log.warn("The orders table is unusual", { what: oddity });
-}
-
-/** Dead letters of this store, with orders kept in step; for the commands, beside or without a running service. */
-export function openDeadLetters(store: Store, config: Config, clock: Clock): DeadLetters {
-  return new DeadLetters({
-    store,
-    maxReplays: config.delivery.dlqMaxRetries,
-    nowMs: () => clock.nowMs(),
-    onOwedAgain: reopenOrders,
-    onSettled: async (tx, rows) => {
-      await settleOrders(tx, rows);
-      return () => {};
-    },
-  });
-}
-
-/** Owners of messages that reached an end. @returns what to do after the commit */
-async function tellOwners(tx: StoreTx, rows: readonly SettledRow[], alerts: Alerts): Promise<() => void> {
-  const died = await settleOrders(tx, rows);
-  const ofAlerts = rows.filter((row) => row.origin.kind === "alert");
-  return () => {
-    for (const row of ofAlerts) alerts.onAlertSettled(row.origin.key, row.state);
-    if (died.length === 0) return;
-    const which = died.length === 1 ? `order ${died[0]}` : `${died.length} orders, the first is ${died[0]}`;
-    alerts.raise(
-      "order_dead",
-      "error",
-      `Critical error: a message could not be delivered (${which}); see: signal-automation dlq list`,
-    );
-  };
-}
-
-function alertMessage(account: AccountId, admin: ReturnType<typeof makeTel>, message: AlertMessage) {
-  return {
-    account,
-    recipient: admin,
-    body: message.body,
-    kind: "alert",
-    origin: { kind: "alert", key: message.alertId, generation: 1 },
-    maxAgeMs: message.maxAgeMs,
-    idempotencyKey: message.alertId,
-  } as const;
-}
-
-function webhookOf(config: Config, clock: Clock, random: Random, log: Log) {
-  const { enabled, url, format, timeoutMs, retries, signingSecret } = config.webhook;
-  if (!enabled || url === undefined) return {};
-  return {
-    webhook: new Webhook({
-      url,
-      format,
-      timeoutMs,
-      tries: retries,
-      ...(signingSecret === undefined ? {} : { signingSecret }),
-      clock,
-      random,
-      log: log.child("webhook"),
-    }),
-  };
-}
-
-function sinceOf({ shop: { ordersSince } }: Config): "all" | "now" | number | undefined {
-  return typeof ordersSince === "object" ? ordersSince.sinceMs : ordersSince;
-}
-
-function outboxCondition(dispatcher: Dispatcher) {
-  return dispatcher.pause.remainingMs() > 0
-    ? { state: "degraded", reason: dispatcher.pause.reason ?? "paused" } as const
-    : { state: "live" } as const;
-}
-
-function makeFolder(folder: string): void {
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new ConfigError(folder, "this folder cannot be made or used", "a folder that the service may write", {
-      cause,
-    });
-  }
-}
-
-/** The store that the settings name. Connects on first use. @throws {ConfigError} when DB_TLS_CA cannot be read */
-export function openDatabase(config: Config, deps: StoreDeps): Store {
-  const { database } = config;
-  const common = { ordersTimezone: config.shop.ordersTimeZone, defaultMaxAgeMs: config.delivery.maxAgeMs };
-  if (database.driver === "sqlite") return openStore({ engine: "sqlite", path: database.path, ...common }, deps);
-  const caPem = readPem(database.tlsCaPath);
-  return openStore({
-    engine: "mysql",
-    host: database.host,
-    port: database.port,
-    ...(database.socketPath === undefined ? {} : { socketPath: database.socketPath }),
-    database: database.database,
-    user: database.user,
-    password: database.password,
-    poolSize: database.poolSize,
-    maxOverflow: database.poolMaxOverflow,
-    acquireTimeoutMs: database.poolTimeoutMs,
-    recycleMs: database.poolRecycleMs,
-    tls: database.tls,
-    ...(caPem === undefined ? {} : { caPem }),
-    ...common,
-  }, deps);
-}
-
-function readPem(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (cause) {
-    throw new ConfigError("DB_TLS_CA", "the file cannot be read", "a readable PEM file", { cause });
-  }
-}
-
-/** The real signal-cli, with the environment that it may have (design §9). */
-function realSignalCli(config: Config): SpawnSignalCli {
-  const names = ["PATH", "HOME", "LANG", "JAVA_HOME", "XDG_DATA_HOME"] as const;
-  const environment = Object.fromEntries(names.flatMap((name) => {
-    const value = Deno.env.get(name);
-    return value === undefined ? [] : [[name, value]];
-  }));
-  return denoSpawn({ program: config.signal.cliPath, environment });
-}
-
-/** What an earlier process left of the pacing; a file that cannot be read counts as none: it costs one burst. */
-async function savedPacing(path: string): Promise<unknown> {
-  try {
-    return (await readStatusFile(path))?.status;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** When this machine booted, milliseconds UTC; undefined when the program may not know, and then journals prove nothing. */
-function bootedAtMs(clock: Clock): number | undefined {
-  try {
-    return clock.nowMs() - Deno.osUptime() * 1000;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
-function randomName(random: Random): string {
-  const bytes = new Uint8Array(12);
-  random.bytes(bytes);
-  return bytes.toHex();
-}

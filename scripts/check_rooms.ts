@@ -46,12 +46,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: ["*"],
   cli: ["*"],
   "app.ts": ["*"],
+  app: ["*"],
   "mod.ts": ["*"],
 };
 
 /** Rooms that only these may import, even those that may import everything. */
 const IMPORTED_ONLY_BY: Readonly<Record<string, readonly string[]>> = {
-  config: ["cli", "demo", "app.ts", "mod.ts"],
+  config: ["cli", "demo", "app", "app.ts", "mod.ts"],
   simulator: ["cli", "demo"],
   cli: ["demo"],
   demo: ["cli"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { openDatabase } from "../app.ts";
+import { openDatabase } from "../app/database.ts";
 import type { Config } from "../config/config.ts";
 import type { Store } from "../store/port.ts";
 import type { CliContext, Invocation } from "./command.ts";

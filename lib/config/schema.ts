@@ -189,10 +189,9 @@ const webhookMore = {
 };
 
 const httpAndPrivacy = {
-  HTTP_HOST: optional(host, "127.0.0.1", "Address that health, metrics and pages listen on.", NEXT),
-  HTTP_PORT: optional(integer(0, 65_535), "8787", "Its port; 0 is off.", NEXT),
+  HTTP_HOST: optional(host, "127.0.0.1", "Address that health, metrics and pages listen on."),
+  HTTP_PORT: optional(integer(0, 65_535), "8787", "Its port; 0 is off."),
   ADMIN_TOKEN: unset(longText(32), "Opens the admin API and pages.", {
-    ...NEXT,
     secret: true,
     defaultNote: "both off",
     sample: "your_admin_token_here",

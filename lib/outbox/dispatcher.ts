@@ -77,6 +77,8 @@ export interface DispatcherOptions extends UnknownsOptions {
 export class Dispatcher implements Service {
   readonly name = "outbox";
   readonly pause: AccountPause;
+  /** When the loop turned last, on the monotonic clock: it does so every half minute at least. */
+  lastTurnAtMs: number;
   readonly #o: DispatcherOptions;
   readonly #wake: Wake;
   readonly #window = new Window();
@@ -96,6 +98,7 @@ export class Dispatcher implements Service {
   constructor(options: DispatcherOptions) {
     const { channel, store, pacing, exempt, laneWindow, clock, random, breaker } = options;
     this.#o = options;
+    this.lastTurnAtMs = clock.monotonicMs();
     this.#wake = new Wake(clock);
     this.pause = new AccountPause(channel.account, clock, random, breaker);
     this.#selection = new Selection({ store, account: channel.account, pacing, exempt, laneWindow });
@@ -179,6 +182,7 @@ export class Dispatcher implements Service {
     const never = new AbortController().signal;
     let settleBeforeMs = Infinity;
     while (true) {
+      this.lastTurnAtMs = clock.monotonicMs();
       const stopping = this.#running?.stopping ?? false;
       if (stopping && this.#window.inFlight > 0) {
         await this.#wake.wait(IDLE_LOOK_MS, never);

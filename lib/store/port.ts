@@ -303,6 +303,8 @@ export interface OrdersStore {
    * (design §4), so dead or held ones hide no new one.
    */
   due(limit: number): Promise<readonly DueOrder[]>;
+  /** One order, whatever its flag: for previews. */
+  find(orderId: number): Promise<DueOrder | undefined>;
   /** The order's row, in the transaction that enqueues its messages. `conflict`: another session was first. */
   open(orderId: number, generation: number, remaining: number, state: "open" | "held"): Promise<"opened" | "conflict">;
   /**

@@ -36,11 +36,14 @@ export class PulseService implements Service {
   readonly #wake: Wake;
   #condition: Condition | undefined;
   #running: { stop: AbortController; done: Promise<void> } | undefined;
+  /** When the loop turned last, on the monotonic clock: it does so within the deadline of a statement. */
+  lastTurnAtMs: number;
   /** Wall clock of the last answer, milliseconds UTC. */
   lastAnswerAtMs: number | undefined;
 
   constructor(private readonly options: PulseOptions) {
     this.#wake = new Wake(options.clock);
+    this.lastTurnAtMs = options.clock.monotonicMs();
   }
 
   /** How the database is; `down` until it answered once. */
@@ -71,6 +74,7 @@ export class PulseService implements Service {
   async #loop(signal: AbortSignal): Promise<void> {
     const { store, clock, intervalMs } = this.options;
     while (!signal.aborted) {
+      this.lastTurnAtMs = clock.monotonicMs();
       try {
         if (this.#condition?.state !== "live") await this.options.onArrival();
         const pulse = await store.pulse();

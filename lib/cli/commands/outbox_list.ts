@@ -50,7 +50,9 @@ function command(kind: Kind): CommandSpec {
         }
         const paint = painter(terminal.outInfo.colour);
         if (rows.length === 0) terminal.out(`${kind.none}\n`);
-        terminal.out(renderTable(rows, columns(paint, clock.nowMs(), showNumbers), paint, terminal.outInfo.columns));
+        terminal.out(
+          renderTable(rows, columns(kind, paint, clock.nowMs(), showNumbers), paint, terminal.outInfo.columns),
+        );
         if (rows.length === limit) {
           terminal.out(`\nThere may be more: ${kind.path.join(" ")} --after ${rows.at(-1)!.id}\n`);
         }
@@ -78,22 +80,29 @@ export const dlqListCommand: CommandSpec = command({
   none: "There are no dead letters.",
 });
 
-function columns(paint: Painter, nowMs: number, showNumbers: boolean): readonly Column<OutboxListing>[] {
+/** A column appears only where it differs between rows: every dead letter is dead and has no next try. */
+function columns(
+  { states }: Kind,
+  paint: Painter,
+  nowMs: number,
+  showNumbers: boolean,
+): readonly Column<OutboxListing>[] {
+  const state: Column<OutboxListing> = { title: "STATE", value: (row) => row.state };
+  const next: Column<OutboxListing> = {
+    title: "NEXT",
+    value: (row) => row.state === "queued" && row.dueAtMs > nowMs ? `in ${formatSpan(row.dueAtMs - nowMs)}` : "",
+    align: "right",
+  };
   return [
     { title: "ID", value: (row) => String(row.id), align: "right" },
-    { title: "STATE", value: (row) => row.state, paint: (cell, row) => row.state === "dead" ? paint.bad(cell) : cell },
-    { title: "KIND", value: (row) => row.kind },
-    { title: "FOR", value: (row) => `${row.origin.kind} ${row.origin.key}` },
+    ...(states.length > 1 ? [state] : []),
+    { title: "MESSAGE", value: (row) => `${row.kind} ${row.origin.key}` },
     { title: "TO", value: (row) => showAddress(row.recipient, showNumbers), paint: (cell) => paint.accent(cell) },
     { title: "TRIES", value: (row) => String(row.attempts), align: "right" },
     { title: "AGE", value: (row) => formatSpan(nowMs - row.createdAtMs), align: "right" },
-    { title: "WHY", value: (row) => why(row, nowMs) },
+    ...(states.length > 1 ? [next] : []),
+    { title: "WHY", value: (row) => row.reason ?? "", paint: (cell) => paint.warn(cell) },
   ];
-}
-
-function why(row: OutboxListing, nowMs: number): string {
-  const waits = row.state === "queued" && row.dueAtMs > nowMs ? `again in ${formatSpan(row.dueAtMs - nowMs)}` : "";
-  return [row.reason ?? "", waits].filter((part) => part !== "").join(", ");
 }
 
 function forPrograms(row: OutboxListing, showNumbers: boolean): object {

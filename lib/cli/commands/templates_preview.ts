@@ -6,13 +6,13 @@ import type { Affiliate, DueOrder } from "../../store/port.ts";
 import { isTemplateKey, SAMPLE_VALUES, TEMPLATE_KEYS, type TemplateKey } from "../../templates/catalog.ts";
 import { formatDate, formatTime, formatTotal } from "../../templates/format.ts";
 import type { TemplateSet } from "../../templates/template_set.ts";
-import { type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
+import { type CliContext, type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { needConfig } from "../settings.ts";
 import { templatesInUse } from "../template_file.ts";
-import { readOrder } from "../read_order.ts";
+import { openDatabase } from "../../app/database.ts";
 
 /** Templates that an order fills. */
 const OF_ORDERS: readonly TemplateKey[] = ["new_order_owner", "new_order_affiliate"];
@@ -54,7 +54,7 @@ export const templatesPreviewCommand: CommandSpec = {
     let text: string;
     if (orderId === undefined) text = withSamples(set, key, config, context.clock.nowMs());
     else {
-      const order = await readOrder(config, context, orderId);
+      const order = await findOrder(config, context, orderId);
       if (order === undefined) throw new CliProblem(EXIT.failed, `there is no order ${orderId}`);
       text = withOrder(set, key, config, order, context.clock.nowMs());
       for (const problem of order.problems) context.terminal.err(`warning: order ${orderId}: ${problem}\n`);
@@ -64,6 +64,16 @@ export const templatesPreviewCommand: CommandSpec = {
     return EXIT.done;
   },
 };
+
+/** Whether or not it is due. @throws {StoreUnavailable} */
+async function findOrder(config: Config, context: CliContext, orderId: number): Promise<DueOrder | undefined> {
+  const store = openDatabase(config, { clock: context.clock, random: context.random });
+  try {
+    return await store.orders.find(orderId);
+  } finally {
+    await store.close();
+  }
+}
 
 function readOrderId(text: string | undefined, key: TemplateKey): number | undefined {
   if (text === undefined) return undefined;

@@ -38,6 +38,14 @@ export function ordersQueries(scope: Scope, table: OrdersTableReader): OrdersSto
         return rows.map((row) => shape.decode(row));
       }),
 
+    find: (orderId) =>
+      table.with(scope, async (shape) => {
+        const rows = await scope.rows(`SELECT ${shape.select}, 0 AS last_generation FROM orders o WHERE o.id = ?`, [
+          orderId,
+        ]);
+        return rows[0] === undefined ? undefined : shape.decode(rows[0]);
+      }),
+
     async open(orderId, generation, remaining, state) {
       const opened = await openMany(scope, [{ orderId, generation, remaining, state }]);
       return opened.has(orderId) ? "opened" : "conflict";
