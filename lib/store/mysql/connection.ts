@@ -86,7 +86,7 @@ export class MysqlConnection implements DatabaseConnection {
           cause: error,
         });
       }
-      throw mapMysqlError(error, server, timeoutMs);
+      throw mapMysqlError(error, server);
     }
   }
 
@@ -104,23 +104,34 @@ export class MysqlConnection implements DatabaseConnection {
     return { rows: [], numAffectedRows: BigInt(affectedRows), insertId: BigInt(insertId) };
   }
 
-  #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
-    if (this.broken) {
-      return Promise.reject(new StoreUnavailable("unreachable", `the connection to ${this.server} is lost`));
-    }
-    return new Promise((resolve, reject) => {
+  /** The deadline is ours: the driver's own leaves its timer behind when the connection breaks. */
+  async #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
+    if (this.broken) throw new StoreUnavailable("unreachable", `the connection to ${this.server} is lost`);
+    let giveUp: ((error: StoreUnavailable) => void) | undefined;
+    const answer = new Promise((resolve, reject) => {
+      giveUp = reject;
       this.#underWay.add(reject);
-      this.raw.query({ sql, values: values as unknown[], timeout: timeoutMs }, (error, result) => {
-        this.#underWay.delete(reject);
-        if (error === null) return resolve(result);
-        const mapped = mapMysqlError(error, this.server, timeoutMs);
-        if (mapped instanceof StoreUnavailable && (mapped.fault === "unreachable" || mapped.fault === "timeout")) {
-          // Past its deadline a statement keeps running and keeps the connection (facts: deno.md §3).
-          void this.destroy();
-        }
-        reject(mapped);
-      });
+      this.raw.query(
+        { sql, values: values as unknown[] },
+        (error, result) => error === null ? resolve(result) : reject(mapMysqlError(error, this.server)),
+      );
     });
+    try {
+      return await within(answer, timeoutMs, "a statement");
+    } catch (error) {
+      const mapped = error instanceof DeadlineExceeded
+        ? new StoreUnavailable("timeout", `the database at ${this.server} did not answer within ${timeoutMs} ms`, {
+          cause: error,
+        })
+        : error;
+      // Past its deadline a statement keeps running and keeps the connection (facts: deno.md §3).
+      if (mapped instanceof StoreUnavailable && (mapped.fault === "unreachable" || mapped.fault === "timeout")) {
+        void this.destroy();
+      }
+      throw mapped;
+    } finally {
+      this.#underWay.delete(giveUp!);
+    }
   }
 
   /** @throws {StoreUnavailable} when there is no answer within `timeoutMs` */

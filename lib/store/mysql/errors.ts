@@ -82,7 +82,7 @@ interface DriverError {
 }
 
 /** `server` names the place for texts: `127.0.0.1:3306` or a socket's path. */
-export function mapMysqlError(error: unknown, server: string, timeoutMs: number): unknown {
+export function mapMysqlError(error: unknown, server: string): unknown {
   if (!(error instanceof Error)) return error;
   const { code, errno, fatal } = error as DriverError;
   if (typeof code !== "string" && typeof errno !== "number") return error;
@@ -91,9 +91,6 @@ export function mapMysqlError(error: unknown, server: string, timeoutMs: number)
   const cause = new StatementRefused(typeof errno === "number" ? `${label} ${errno}` : label);
   const unavailable = (fault: StoreUnavailable["fault"], text: string) => new StoreUnavailable(fault, text, { cause });
 
-  if (code === "PROTOCOL_SEQUENCE_TIMEOUT") {
-    return unavailable("timeout", `the database at ${server} did not answer within ${timeoutMs} ms`);
-  }
   if (code === "ETIMEDOUT") return unavailable("unreachable", `the database at ${server} does not answer (timeout)`);
   if (typeof code === "string" && NAMES.has(code)) {
     return unavailable("unreachable", `the name of the database's host cannot be resolved: ${server}`);

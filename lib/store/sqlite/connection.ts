@@ -70,9 +70,10 @@ export class SqliteConnection implements DatabaseConnection {
     }
     const db = new DatabaseSync(this.path, { enableForeignKeyConstraints: false, timeout: 0 });
     try {
-      db.exec("PRAGMA journal_mode = WAL");
+      // By prepare, since the errors of exec carry no code.
+      db.prepare("PRAGMA journal_mode = WAL").all();
       // FULL: a commit that was answered survives a power cut.
-      db.exec("PRAGMA synchronous = FULL");
+      db.prepare("PRAGMA synchronous = FULL").run();
       return db;
     } catch (error) {
       db.close();

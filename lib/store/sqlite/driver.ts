@@ -77,10 +77,17 @@ export class SqliteDriver implements Driver {
   }
 }
 
+/** Kysely would queue for a single connection by itself, and without a deadline: the driver does that here. */
+class QueuedByDriver extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
 /** The driver as Kysely wants to be given it. */
 export function sqliteDialect(driver: SqliteDriver): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new QueuedByDriver(),
     createDriver: () => driver,
     // deno-lint-ignore no-explicit-any
     createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db),

@@ -28,7 +28,12 @@ export function mapSqliteError(error: unknown, path: string): unknown {
       cause: error,
     });
   }
-  const code = (error as { errcode?: unknown } | null)?.errcode;
+  const { errcode: code, code: label } = (error ?? {}) as { errcode?: unknown; code?: unknown };
+  if (error instanceof Error && code === undefined && label === "ERR_SQLITE_ERROR") {
+    return new StoreUnavailable("storage", `${STORAGE_TEXTS[CANTOPEN]}: ${path}`, {
+      cause: new StatementRefused(label),
+    });
+  }
   if (!(error instanceof Error) || typeof code !== "number") return error;
   const cause = new StatementRefused(code);
   const primary = code & 0xff;
