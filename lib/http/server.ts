@@ -39,6 +39,8 @@ interface Running {
   /** Requests whose answer has not left yet. */
   readonly open: Set<Promise<void>>;
   stopping?: Promise<void>;
+  /** The server is gone already: aborting it would throw. */
+  ended: boolean;
 }
 
 export class HttpServer implements Service {
@@ -85,10 +87,11 @@ export class HttpServer implements Service {
     const abort = new AbortController();
     const open = new Set<Promise<void>>();
     const server = this.#listen(abort.signal, open);
-    const running: Running = { server, abort, open };
+    const running: Running = { server, abort, open, ended: false };
     this.#running = running;
     this.#condition = LIVE;
     server.finished.catch(() => {}).then(() => {
+      running.ended = true;
       if (running.stopping !== undefined) return;
       this.#condition = { state: "down", reason: "ended" };
       log.critical("The HTTP server ended by itself");
@@ -130,8 +133,8 @@ export class HttpServer implements Service {
     drained.abort();
     if (running.open.size > 0) log.warn("HTTP requests were cut off", { count: running.open.size });
     await clock.sleepMs(FLUSH_MS);
-    running.abort.abort();
-    await running.server.finished;
+    if (!running.ended) running.abort.abort();
+    await running.server.finished.catch(() => {});
     this.#running = undefined;
     this.#condition = { state: "down", reason: "stopped" };
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import type { HttpPorts } from "../../lib/http/port.ts";
 import { makeRouter, type Router, type RouterOptions } from "../../lib/http/router.ts";
 import { HttpServer, type HttpServerOptions } from "../../lib/http/server.ts";
@@ -38,6 +39,18 @@ export function makeWorld(options: Partial<RouterOptions> = {}, ports: Partial<H
 
 export function bearer(token: string): { headers: Record<string, string> } {
   return { headers: { authorization: `Bearer ${token}` } };
+}
+
+export function get(world: World, path: string, init: RequestInit = {}): Promise<Response> {
+  return world.router(new Request(HERE + path, init));
+}
+
+/** The code of a refusal, whose form is checked. */
+export async function problemOf(response: Response): Promise<string> {
+  const body = await response.json();
+  assert.deepEqual(Object.keys(body), ["error"]);
+  assert.deepEqual(Object.keys(body.error), ["code", "message"]);
+  return body.error.code;
 }
 
 export interface Listening extends World, AsyncDisposable {
