@@ -45,7 +45,7 @@ Deno.test("the simulator knows nobody, and only the command line knows the simul
   assert.match(texts("lib/app.ts", 'import "./simulator/world.ts";').join(), /only cli, demo may import/);
   assert.match(
     texts("lib/outbox/a.ts", 'import "../config/config.ts";').join(),
-    /only cli, demo, app.ts, mod.ts may import/,
+    /only cli, demo, app, app.ts, mod.ts may import/,
   );
   assert.deepEqual(texts("lib/app.ts", 'import "./config/load.ts";\nimport "./store/mysql/pool.ts";'), []);
 });
