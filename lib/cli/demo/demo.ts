@@ -23,6 +23,7 @@ import { ALEX, GROUP, MARC, MARC_TOKEN, SHOP_NUMBER, worldOf } from "./cast.ts";
 import { Feed } from "./feed.ts";
 import { type DemoFolder, makeDemoFolder } from "./folder.ts";
 import { keepRunning } from "./keep.ts";
+import { ServiceLog } from "./service_log.ts";
 import { Shop } from "./shop.ts";
 import { simulatedSpawn } from "./simulated_spawn.ts";
 import { Stage } from "./stage.ts";
@@ -93,13 +94,12 @@ async function play({ context, folder, keep, stage, signal }: Play): Promise<boo
   const world = new MemoryWorld(worldOf([MARC]));
   const feed = new Feed(world);
   const shop = new Shop(folder.database);
-  using logFile = Deno.openSync(folder.log, { create: true, append: true, mode: 0o600 });
-  const encoder = new TextEncoder();
+  using log = new ServiceLog(folder.log);
   const service = await openService({
     config: demoConfig(folder),
     context,
     spawn: simulatedSpawn(world),
-    logStream: { isTerminal: false, write: (line) => void logFile.writeSync(encoder.encode(line)) },
+    logStream: log,
   });
   try {
     const { app } = service;
@@ -110,6 +110,7 @@ async function play({ context, folder, keep, stage, signal }: Play): Promise<boo
         feed,
         shop,
         world,
+        log,
         store: app.store,
         clock,
         templates: folder.templates,
@@ -176,6 +177,7 @@ function openDemoStore(folder: DemoFolder, { clock, random }: CliContext): Store
 /** Settings as somebody would write them, through the same parser. */
 function demoConfig(folder: DemoFolder): Config {
   const settings = {
+    HTTP_PORT: "0",
     SIGNAL_NUMBER: SHOP_NUMBER,
     SIGNAL_GROUP_ID: GROUP.id,
     ADMIN_PHONE_NUMBER: ALEX.number,
