@@ -56,7 +56,7 @@ Deno.test("demo --keep shows an order that was inserted by hand, and ends with 0
         return () => listeners.delete(name);
       },
     });
-    await written.waitFor((text) => text.includes("demo order"), "the invitation", LONGEST_DEMO_MS);
+    await written.waitFor((text) => text.includes("demo order --client"), "the invitation", LONGEST_DEMO_MS);
     const order = await cli(["demo", "order", "--client", "By Hand", "--total", "3.20", "--folder", folder, "--json"]);
     assert.deepEqual([order.exit, JSON.parse(order.out)], [0, { id: 5 }]);
     await written.waitFor((text) => text.includes("By Hand"), "the delivery", PATIENCE_MS);

@@ -42,14 +42,10 @@ export const demoOrderCommand: CommandSpec = {
         cause: error,
       });
     }
-    const shop = new Shop(database);
-    try {
-      const id = shop.insert({ client, total, ipAddress: "192.0.2.1", ...(token !== undefined && { token }) });
-      if (invocation.flag("json")) printJson(terminal, { id });
-      else terminal.out(`Order ${id} is in the table. The demo's terminal shows who receives it.\n`);
-    } finally {
-      shop.close();
-    }
+    using shop = new Shop(database);
+    const id = shop.insert({ client, total, ipAddress: "192.0.2.1", ...(token !== undefined && { token }) });
+    if (invocation.flag("json")) printJson(terminal, { id });
+    else terminal.out(`Order ${id} is in the table. The demo's terminal shows who receives it.\n`);
     return EXIT.done;
   },
 };

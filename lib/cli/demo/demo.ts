@@ -40,6 +40,8 @@ export interface DemoOptions {
 const PAUSE_MS = 700;
 /** The graceful stop takes at most ten seconds; a demo that hangs is broken. */
 const STOP_TIMEOUT_MS = 12_000;
+/** A file on this machine answers at once. */
+const PING_TIMEOUT_MS = 5_000;
 const TIME_ZONE = "Europe/Paris";
 
 /** Plays it. @returns `failed` when what was told turned out not to be so */
@@ -93,7 +95,6 @@ async function play({ context, folder, keep, stage, signal }: Play): Promise<boo
   const { terminal, clock } = context;
   const world = new MemoryWorld(worldOf([MARC]));
   const feed = new Feed(world);
-  const shop = new Shop(folder.database);
   using log = new ServiceLog(folder.log);
   const service = await openService({
     config: demoConfig(folder),
@@ -105,6 +106,10 @@ async function play({ context, folder, keep, stage, signal }: Play): Promise<boo
     const { app } = service;
     await app.start();
     try {
+      // The store makes its file by opening and closing it, which drops the locks of connections in this process: so the
+      // shop's comes after the service's.
+      await app.store.ping(PING_TIMEOUT_MS);
+      using shop = new Shop(folder.database);
       const story = new Story({
         stage,
         feed,
@@ -125,20 +130,18 @@ async function play({ context, folder, keep, stage, signal }: Play): Promise<boo
     stage.scene("The service stops");
     const farewell = feed.all.findLast(({ person }) => person?.uuid === ALEX.uuid);
     if (farewell !== undefined) stage.received(farewell);
-    return await showVerdict({ stage, feed, world, shop, folder, context });
+    return await showVerdict({ stage, feed, world, folder, context });
   } finally {
     await service.close();
-    shop.close();
     feed.close();
   }
 }
 
 async function showVerdict(
-  { stage, feed, world, shop, folder, context }: {
+  { stage, feed, world, folder, context }: {
     readonly stage: Stage;
     readonly feed: Feed;
     readonly world: MemoryWorld;
-    readonly shop: Shop;
     readonly folder: DemoFolder;
     readonly context: CliContext;
   },
@@ -147,6 +150,8 @@ async function showVerdict(
   stage.heading("Checked in the tables and in the simulator's own record");
   const store = openDemoStore(folder, context);
   try {
+    await store.ping(PING_TIMEOUT_MS);
+    using shop = new Shop(folder.database);
     const checks = await judge({ sent: world.sent, store, shop });
     for (const { ok, text } of checks) ok ? stage.good(text) : stage.bad(text);
     return checks.every(({ ok }) => ok);

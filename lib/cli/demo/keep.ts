@@ -20,7 +20,7 @@ export async function keepRunning({ stage, feed, folder, signal }: KeepOptions):
   stage.tell("The service keeps running. From another terminal, in this folder:");
   stage.plain();
   const where = folder.path === DEFAULT_FOLDER ? "" : ` --folder ${quote(folder.path)}`;
-  stage.show("$", `signal-automation demo order --client "Your name" --total 12.50${where}`);
+  stage.show("$", `${demoCommand()} order --client "Your name" --total 12.50${where}`);
   stage.plain();
   stage.tell(`Or edit ${folder.templates} and insert another one. Ctrl-C ends the demo; the folder stays.`);
   stage.plain();
@@ -33,6 +33,11 @@ export async function keepRunning({ stage, feed, folder, signal }: KeepOptions):
   } finally {
     unlisten();
   }
+}
+
+/** How a demo of this build is called: from the sources there is no program yet. */
+function demoCommand(): string {
+  return Deno.build.standalone ? "signal-automation demo" : "./scripts/deno task demo";
 }
 
 /** For a POSIX shell. */

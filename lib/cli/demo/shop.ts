@@ -17,7 +17,7 @@ export interface NewOrder {
 /** How long the service's own write may hold the file, milliseconds. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-export class Shop {
+export class Shop implements Disposable {
   readonly #db: DatabaseSync;
 
   /** @param path the database; it must be there, with its tables */
@@ -39,7 +39,7 @@ export class Shop {
       .map((row) => ({ id: Number(row["id"]), notified: row["notified"] === 1 }));
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#db.close();
   }
 }
