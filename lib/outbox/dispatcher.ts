@@ -32,6 +32,8 @@ import { Window } from "./window.ts";
 const EXPIRY_CHECK_MS = 30_000;
 /** Messages that grew too old, per look. */
 const EXPIRY_BATCH = 100;
+/** Answers wait for a transaction this long at most while there is more to hand over, milliseconds. */
+const SETTLE_WITHIN_MS = 20;
 /** Without a reason to look, the dispatcher looks after this long, milliseconds: a safety net, its bells ring earlier. */
 const IDLE_LOOK_MS = 30_000;
 /** Without the lease, milliseconds: its keeper rings when it is taken; one that merely came back rings nobody. */
@@ -91,6 +93,10 @@ export class Dispatcher implements Service {
   #lease: Lease | undefined;
   /** The fate of the last COMMIT is not known: the rows have to be looked at before anything else. */
   #doubtful = false;
+  /** When the oldest of {@link #moves} was answered, on the monotonic clock. */
+  #firstMoveAtMs = 0;
+  /** Something was enqueued, or became due, since the last search. */
+  #news = false;
   #clockOffsetMs = 0;
   #nextExpiryLookMs = 0;
   #running: { stopping: boolean; readonly giveUp: AbortController; readonly loop: Promise<void> } | undefined;
@@ -136,6 +142,7 @@ export class Dispatcher implements Service {
 
   /** Something may be due: rung after an enqueue and by the pulse. */
   look(): void {
+    this.#news = true;
     this.#selection.look();
     this.#wake.ring();
   }
@@ -200,6 +207,10 @@ export class Dispatcher implements Service {
         await this.#wake.wait(LEASE_LOOK_MS, never);
         continue;
       }
+      if (this.#lease === lease && !this.#doubtful && !stopping && !this.#tickIsDue()) {
+        await this.#wake.wait(Math.min(this.#nextDateMs(), SETTLE_WITHIN_MS), never);
+        continue;
+      }
       let busy = false;
       try {
         if (this.#lease !== lease || this.#doubtful) await this.#takeStock(lease);
@@ -235,6 +246,22 @@ export class Dispatcher implements Service {
     this.#quiet.splice(0).forEach((tell) => tell());
     this.#o.journal.close();
     this.#loseGrip();
+  }
+
+  /**
+   * Whether the next transaction is worth its cost now. It costs about the same for one row as for a full window, so answers
+   * are gathered until there is nothing left to hand over, or for {@link SETTLE_WITHIN_MS}; a message that comes alone
+   * waits for nothing.
+   */
+  #tickIsDue(): boolean {
+    const { clock, concurrency, channel } = this.#o;
+    const { waiting, inFlight, hasReady } = this.#window;
+    if (inFlight === 0 || this.pause.remainingMs() > 0 || channel.condition().state === "down") return true;
+    if (inFlight < concurrency && (waiting === 0 || (this.#news && !hasReady))) return true;
+    const [oldest] = this.#moves;
+    if (oldest === undefined) return false;
+    return this.#moves.some((move) => move.to !== "accepted") ||
+      clock.monotonicMs() - this.#firstMoveAtMs >= SETTLE_WITHIN_MS;
   }
 
   /** Forgets what belongs to a lease that is not ours any more. Requests in flight are answered into the journal. */
@@ -297,7 +324,10 @@ export class Dispatcher implements Service {
     await this.#lookForExpired();
     const open = !stopping && this.pause.remainingMs() === 0 && channel.condition().state !== "down";
     if (!open) this.#takeBack();
-    const free = open ? (this.pause.probing ? 1 : sendWindow) - this.#window.size : 0;
+    // Rows that are settled in the transaction that marks others make room for them.
+    const held = this.#window.waiting + this.#window.inFlight;
+    const free = open ? (this.pause.probing ? 1 : sendWindow) - held : 0;
+    if (free > 0) this.#news = false;
     const rows = free > 0 && this.#selection.mayHaveMore
       ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs)
       : [];
@@ -398,7 +428,7 @@ export class Dispatcher implements Service {
     if (this.#lease !== lease) return;
     this.#answered(row, outcome, handedOverAtMs, endedAtMs);
     this.#handOverMore();
-    this.#wake.ring();
+    if (this.#running?.stopping || this.#tickIsDue()) this.#wake.ring();
   }
 
   #answered(row: OutboxRow, outcome: SendOutcome, handedOverAtMs: number | undefined, endedAtMs: number): void {
@@ -413,6 +443,7 @@ export class Dispatcher implements Service {
     } else if (outcome.outcome === "unknown") {
       counters.add("messages_unknown_total", 1, { reason });
     }
+    if (this.#moves.length === 0) this.#firstMoveAtMs = this.#o.clock.monotonicMs();
     const times = { handedOverAtMs: handedOverAtMs ?? endedAtMs, endedAtMs };
     const laneFaults = this.#laneFaults.get(row.lane) ?? 1;
     const move: Move = handedOverAtMs === undefined && outcome.outcome === "paused"

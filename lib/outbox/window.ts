@@ -22,10 +22,19 @@ export class Window {
   readonly #ready: string[] = [];
   #size = 0;
   #inFlight = 0;
+  #waiting = 0;
 
   /** Rows held here in whatever stage: at most SEND_WINDOW. */
   get size(): number {
     return this.#size;
+  }
+  /** Rows that are marked and not handed over yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+  /** Whether {@link take} would give a row. */
+  get hasReady(): boolean {
+    return this.#ready.length > 0;
   }
   get inFlight(): number {
     return this.#inFlight;
@@ -45,6 +54,7 @@ export class Window {
         this.#lanes.set(row.lane, lane);
       }
       lane.waiting.push(row);
+      this.#waiting++;
       this.#size++;
       if (lane.waiting.length === 1 && lane.inFlight === undefined && !lane.stopped) this.#ready.push(row.lane);
     }
@@ -56,6 +66,7 @@ export class Window {
     if (name === undefined) return undefined;
     const lane = this.#lanes.get(name)!;
     const row = lane.waiting.shift()!;
+    this.#waiting--;
     lane.inFlight = row;
     this.#inFlight++;
     return row;
@@ -77,6 +88,7 @@ export class Window {
     }
     lane.stopped = true;
     const rest = lane.waiting.splice(0);
+    this.#waiting -= rest.length;
     for (const { id } of rest) lane.unsettled.add(id);
     return rest;
   }
@@ -90,6 +102,7 @@ export class Window {
       rows.push(...waiting);
     }
     this.#ready.length = 0;
+    this.#waiting = 0;
     return rows;
   }
 
@@ -121,5 +134,6 @@ export class Window {
     this.#ready.length = 0;
     this.#size = 0;
     this.#inFlight = 0;
+    this.#waiting = 0;
   }
 }
