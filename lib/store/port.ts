@@ -220,6 +220,20 @@ export interface OutboxStore {
   drop(ids: readonly number[], reason: string, nowMs: number): Promise<readonly SettledRow[]>;
   /** One message with its timeline, from hot table or archive. Bodies are left out unless asked for. */
   find(id: number): Promise<OutboxStory | undefined>;
+  /** The message's text: never together with the rest, so that it is shown only to who asks for it. */
+  body(id: number): Promise<string | undefined>;
+  /** Unfinished messages of the same lane that were enqueued before this unfinished one; undefined: it is the first. */
+  ahead(id: number): Promise<{ readonly count: number; readonly head: OutboxListing } | undefined>;
+  /**
+   * Messages of one owner, finished or not, in the order of their ids.
+   * @param enqueued finished ones are looked for among those enqueued between these instants: history has no index by owner
+   */
+  ofOrigin(
+    origin: Pick<Origin, "kind" | "key">,
+    enqueued: { readonly sinceMs: number; readonly untilMs: number },
+  ): Promise<readonly number[]>;
+  /** Dead messages for people, in the order of their ids. */
+  deadLetters(filter: DeadFilter): Promise<readonly DeadMessage[]>;
   /** Unfinished rows for people, oldest first. */
   list(
     filter: { readonly states: readonly MessageState[]; readonly afterId?: number; readonly limit: number },
@@ -241,7 +255,29 @@ export interface OutboxListing {
   readonly dueAtMs: number;
 }
 
+/** Which dead letters: every condition that is given has to hold. */
+export interface DeadFilter {
+  readonly reason?: string;
+  /** The first part of an account: `signal`. */
+  readonly channel?: string;
+  /** Dead since this instant or longer. */
+  readonly diedUntilMs?: number;
+  readonly afterId?: number;
+  readonly limit: number;
+}
+
+export interface DeadMessage extends OutboxListing {
+  readonly diedAtMs: number;
+  /** How often it was replayed before. */
+  readonly replays: number;
+}
+
 export interface OutboxStory extends OutboxListing {
+  readonly lane: string;
+  /** Unfinished ones: when it is given up. */
+  readonly expiresAtMs: number | undefined;
+  /** Marked for sending last; undefined when it never was, or is finished. */
+  readonly markedAtMs: number | undefined;
   readonly remoteId: string | undefined;
   readonly finishedAtMs: number | undefined;
   readonly replays: number;
@@ -279,6 +315,48 @@ export interface InboxStore {
   /** new → dead: the body stays for a replay. */
   bury(id: number, attempts: number, reason: string, nowMs: number): Promise<void>;
   backlog(): Promise<{ readonly waiting: number; readonly dead: number }>;
+  /** One event, whatever its state. */
+  find(id: number): Promise<InboxListing | undefined>;
+  /** The stored body; undefined once the event is finished. */
+  body(id: number): Promise<string | undefined>;
+  /** Events of the same sender that came earlier and are not finished. */
+  ahead(id: number): Promise<{ readonly count: number; readonly head: InboxListing } | undefined>;
+  /** Dead events for people, in the order of their ids. */
+  deadLetters(filter: DeadFilter): Promise<readonly InboxListing[]>;
+  /** dead → new, due now, with all its tries, at its old place. @returns ids that were dead */
+  replay(ids: readonly number[], nowMs: number): Promise<readonly number[]>;
+  /** dead → done without any effect: the body is cleared, the reason kept, the key recognised. @returns ids that were dead */
+  drop(ids: readonly number[], reason: string, nowMs: number): Promise<readonly number[]>;
+}
+
+/** An event for people: everything but its body. */
+export interface InboxListing {
+  readonly id: number;
+  readonly account: AccountId;
+  readonly state: "new" | "done" | "dead";
+  readonly reason: string | undefined;
+  readonly attempts: number;
+  readonly receivedAtMs: number;
+  readonly dueAtMs: number;
+  readonly finishedAtMs: number | undefined;
+}
+
+/** What is known of an order's notification. */
+export interface OrderStanding {
+  readonly orderId: number;
+  /** `orders.notified`; undefined for NULL, which is never due. */
+  readonly notified: boolean | undefined;
+  /** Undefined while nothing was opened for it, or after its row was cleared. */
+  readonly delivery: {
+    readonly generation: number;
+    readonly state: "open" | "held" | "done" | "dead";
+    readonly remaining: number;
+    readonly accepted: number;
+    readonly dropped: number;
+    readonly dead: number;
+    readonly createdAtMs: number;
+    readonly changedAtMs: number;
+  } | undefined;
 }
 
 /** An order that owes messages. Values as they are in the row, decoded one by one: a bad one is named, not thrown. */
@@ -305,6 +383,8 @@ export interface OrdersStore {
   due(limit: number): Promise<readonly DueOrder[]>;
   /** One order, whatever its flag: for previews. */
   find(orderId: number): Promise<DueOrder | undefined>;
+  /** Its flag and its delivery; undefined when there is no such order. */
+  standing(orderId: number): Promise<OrderStanding | undefined>;
   /** The order's row, in the transaction that enqueues its messages. `conflict`: another session was first. */
   open(orderId: number, generation: number, remaining: number, state: "open" | "held"): Promise<"opened" | "conflict">;
   /**

@@ -3,6 +3,7 @@
  */
 import { integer, text } from "../decode.ts";
 import type { InboxRow, InboxStore } from "../port.ts";
+import { inboxLook } from "./inbox_look.ts";
 import { inserts, marks, type Scope, tuples } from "../scope.ts";
 import type { AccountId } from "../../domain/address.ts";
 
@@ -107,5 +108,5 @@ export function inboxQueries(scope: Scope): InboxStore {
     return { waiting: integer(row, "waiting"), dead: integer(row, "dead") };
   }
 
-  return { accept, due, finish, defer, bury, backlog };
+  return { accept, due, finish, defer, bury, backlog, ...inboxLook(scope) };
 }

@@ -7,6 +7,7 @@ import { integer, oneOf, text } from "../decode.ts";
 import { Contended, DuplicateKey } from "../faults.ts";
 import type { OrdersStore } from "../port.ts";
 import { chunks, marks, type Scope, tuples } from "../scope.ts";
+import { readStanding } from "./orders_standing.ts";
 import type { OrdersTableReader } from "./orders_table.ts";
 
 /** Orders of one statement. */
@@ -45,6 +46,8 @@ export function ordersQueries(scope: Scope, table: OrdersTableReader): OrdersSto
         ]);
         return rows[0] === undefined ? undefined : shape.decode(rows[0]);
       }),
+
+    standing: (orderId) => readStanding(scope, orderId),
 
     async open(orderId, generation, remaining, state) {
       const opened = await openMany(scope, [{ orderId, generation, remaining, state }]);

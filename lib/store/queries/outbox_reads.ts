@@ -56,6 +56,8 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "attempts",
         "created_at_ms",
         "due_at_ms",
+        "lane",
+        "expires_at_ms",
         "marked_at_ms",
         "replays",
       ]).where("id", "=", id).executeTakeFirst();
@@ -71,6 +73,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "reason",
         "attempts",
         "created_at_ms",
+        "lane",
         "finished_at_ms",
         "remote_id",
       ]).where("id", "=", id).executeTakeFirst();
@@ -85,6 +88,9 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
       return {
         ...decodeListing({ ...row, due_at_ms: row["due_at_ms"] ?? row["created_at_ms"] }),
         remoteId: optionalText(row, "remote_id") ?? timeline.findLast((line) => line.remoteId !== undefined)?.remoteId,
+        lane: text(row, "lane"),
+        expiresAtMs: optionalInteger(row, "expires_at_ms"),
+        markedAtMs: optionalInteger(row, "marked_at_ms") || undefined,
         finishedAtMs,
         replays: hot?.replays ?? 0,
         receipts: hot === undefined ? await readReceipts(scope, id) : [],
@@ -114,7 +120,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
   };
 }
 
-function decodeListing(row: Row): OutboxListing {
+export function decodeListing(row: Row): OutboxListing {
   return {
     id: integer(row, "id"),
     account: text(row, "account") as AccountId,

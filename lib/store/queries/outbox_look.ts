@@ -1,0 +1,91 @@
+/**
+ * Looking closer at messages, for `explain` and `dlq`. Never part of the hot path.
+ *
+ * @module
+ */
+import { integer, text } from "../decode.ts";
+import type { OutboxStore } from "../port.ts";
+import type { Scope } from "../scope.ts";
+import { decodeListing } from "./outbox_reads.ts";
+
+/**
+ * How far ids and dates of history may disagree, milliseconds: sessions that enqueue at once get their ids in one order
+ * and commit in another.
+ */
+const DATE_SLACK_MS = 600_000;
+
+const LISTING = "id, account, recipient, kind, origin_kind, origin_key, origin_generation, state, reason, attempts, " +
+  "created_at_ms, due_at_ms";
+/** States that keep those behind them in the lane waiting. */
+const BLOCKING = "state IN ('queued', 'sending', 'unknown')";
+
+type Look = Pick<OutboxStore, "body" | "ahead" | "ofOrigin" | "deadLetters">;
+
+export function outboxLook(scope: Scope): Look {
+  return {
+    async body(id) {
+      for (const table of ["outbox", "outbox_archive"]) {
+        const [row] = await scope.rows(`SELECT body FROM ${table} WHERE id = ?`, [id]);
+        if (row !== undefined) return text(row, "body");
+      }
+      return undefined;
+    },
+
+    async ahead(id) {
+      const [own] = await scope.rows(`SELECT account, lane FROM outbox WHERE id = ? AND ${BLOCKING}`, [id]);
+      if (own === undefined) return undefined;
+      const before = `FROM outbox WHERE account = ? AND lane = ? AND id < ? AND ${BLOCKING}`;
+      const place = [text(own, "account"), text(own, "lane"), id];
+      const [head] = await scope.rows(`SELECT ${LISTING} ${before} ORDER BY id LIMIT 1`, place);
+      if (head === undefined) return undefined;
+      const [count] = await scope.rows(`SELECT COUNT(*) AS n ${before}`, place);
+      return { count: integer(count!, "n"), head: decodeListing(head) };
+    },
+
+    async ofOrigin({ kind, key }, { sinceMs, untilMs }) {
+      const hot = await scope.rows("SELECT id FROM outbox WHERE origin_key = ? AND origin_kind = ?", [key, kind]);
+      const from = await firstIdSince(scope, sinceMs - DATE_SLACK_MS);
+      const to = await firstIdSince(scope, untilMs + DATE_SLACK_MS);
+      const finished = from === undefined ? [] : await scope.rows(
+        `SELECT id FROM outbox_archive WHERE id >= ? ${to === undefined ? "" : "AND id < ?"}
+         AND origin_key = ? AND origin_kind = ?`,
+        [from, ...(to === undefined ? [] : [to]), key, kind],
+      );
+      return [...new Set([...finished, ...hot].map((row) => integer(row, "id")))].sort((a, b) => a - b);
+    },
+
+    async deadLetters({ reason, channel, diedUntilMs, afterId = 0, limit }) {
+      const rows = await scope.rows(
+        `SELECT ${LISTING}, marked_at_ms, replays FROM outbox WHERE state = 'dead' AND id > ?
+         ${reason === undefined ? "" : "AND reason = ?"} ${channel === undefined ? "" : "AND account LIKE ?"}
+         ${diedUntilMs === undefined ? "" : "AND marked_at_ms <= ?"} ORDER BY id LIMIT ?`,
+        [afterId, reason, channel === undefined ? undefined : `${channel}:%`, diedUntilMs, limit]
+          .filter((value) => value !== undefined),
+      );
+      return rows.map((row) => ({
+        ...decodeListing(row),
+        diedAtMs: integer(row, "marked_at_ms"),
+        replays: integer(row, "replays"),
+      }));
+    },
+  };
+}
+
+/** The first id of history that was enqueued at `ms` or later, by halving: ids and dates grow together. */
+async function firstIdSince(scope: Scope, ms: number): Promise<number | undefined> {
+  const [ends] = await scope.rows("SELECT MIN(id) AS low, MAX(id) AS high FROM outbox_archive");
+  if (ends === undefined || ends["low"] === null) return undefined;
+  let low = integer(ends, "low");
+  let high = integer(ends, "high") + 1;
+  const last = high;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const [row] = await scope.rows(
+      "SELECT id, created_at_ms FROM outbox_archive WHERE id >= ? ORDER BY id LIMIT 1",
+      [middle],
+    );
+    if (row === undefined || integer(row, "created_at_ms") >= ms) high = middle;
+    else low = integer(row, "id") + 1;
+  }
+  return low >= last ? undefined : low;
+}
