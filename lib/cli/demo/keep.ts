@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { DEFAULT_FOLDER, type DemoFolder } from "./folder.ts";
 import type { Feed } from "./feed.ts";
 import type { Stage } from "./stage.ts";
@@ -35,9 +36,11 @@ export async function keepRunning({ stage, feed, folder, signal }: KeepOptions):
   }
 }
 
-/** How a demo of this build is called: from the sources there is no program yet. */
+/** How this very program is called: by name where it is installed, else by its path, else through the sources. */
 function demoCommand(): string {
-  return Deno.build.standalone ? "signal-automation demo" : "./scripts/deno task demo";
+  if (!Deno.build.standalone) return "./scripts/deno task demo";
+  const path = Deno.execPath();
+  return `${/^\/usr\/(local\/)?bin\/[^/]+$/.test(path) ? basename(path) : quote(path)} demo`;
 }
 
 /** For a POSIX shell. */
