@@ -18,6 +18,8 @@ export interface Dialect {
   readonly insertIgnore: readonly [prefix: string, suffix: (uniqueColumns: string) => string];
   /** Keeps the planner on `outbox_work`: its statistics of a table that is empty most of the time mislead it. */
   readonly useOutboxWork: string;
+  /** A join that reads its left table first. */
+  readonly joinInOrder: string;
   /** Rows that one INSERT made have ids this far apart (Galera and multi-primary set-ups: more than 1). */
   idStep(scope: Scope): Promise<number>;
 }

@@ -189,7 +189,8 @@ everyEngine("a flag set by hand is seen while messages are owed, and closed", as
   assert.equal((await db.store.pulse()).ordersFlagged, false);
   await db.adminQuery("UPDATE orders SET notified = 1");
   assert.equal((await db.store.pulse()).ordersFlagged, true);
-  assert.deepEqual(await orders.flaggedByHand(10), [open, dead, held].map((orderId) => ({ orderId, generation: 1 })));
+  const flagged = (await orders.flaggedByHand(10)).toSorted((a, b) => a.orderId - b.orderId);
+  assert.deepEqual(flagged, [open, dead, held].map((orderId) => ({ orderId, generation: 1 })));
   assert.equal((await orders.flaggedByHand(1)).length, 1);
   for (const id of [open, dead, held]) await orders.closeByHand(id, 1);
   assert.deepEqual(await orders.flaggedByHand(10), []);

@@ -19,8 +19,12 @@ export const dueOrders = (hint: string) =>
   `FROM orders o ${hint} LEFT JOIN order_deliveries d ON d.order_id = o.id
    WHERE o.notified = FALSE AND (d.order_id IS NULL OR d.state = 'done')`;
 
-/** Flagged by somebody else while we still owe something: our own flag comes together with `done`. */
-export const FLAGGED_ORDERS = `FROM order_deliveries d JOIN orders o ON o.id = d.order_id
+/**
+ * Flagged by somebody else while we still owe something: our own flag comes together with `done`. The join is told its
+ * order: begun at `orders`, it would read everything that was ever notified.
+ */
+export const flaggedOrders = ({ dialect }: Scope) =>
+  `FROM order_deliveries d ${dialect.joinInOrder} orders o ON o.id = d.order_id
    WHERE d.state IN ('open', 'held', 'dead') AND o.notified <> FALSE`;
 
 type Opening = Parameters<OrdersStore["openMany"]>[0][number];
@@ -71,8 +75,9 @@ export function ordersQueries(scope: Scope, table: OrdersTableReader): OrdersSto
       }),
 
     async flaggedByHand(limit) {
+      // In the order of the index on states: ordered by id alone, MySQL would rather read all that were ever done.
       const rows = await scope.rows(
-        `SELECT d.order_id, d.generation ${FLAGGED_ORDERS} ORDER BY d.order_id LIMIT ?`,
+        `SELECT d.order_id, d.generation ${flaggedOrders(scope)} ORDER BY d.state, d.order_id LIMIT ?`,
         [limit],
       );
       return rows.map((row) => ({ orderId: integer(row, "order_id"), generation: integer(row, "generation") }));

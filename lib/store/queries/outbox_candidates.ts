@@ -1,75 +1,82 @@
 /**
  * The search for what may be handed over next. Every statement is served by the index `outbox_work`
- * (state, account, lane, id, …), so its cost follows the number of lanes looked at, not the length of lanes or history.
+ * (state, account, lane, id, due_at_ms, …) alone; only the rows that were chosen are then read by their ids.
+ *
+ * The index is read in pages, in the order of lanes. Where a page ends inside a long lane, the next one starts behind that
+ * lane, so a lane of ten thousand rows costs a page and not its length. (The servers could jump from lane to lane by
+ * themselves, "Using index for group-by", but whether they do hangs on statistics, which are stale in a table like this one.)
  *
  * @module
  */
 import type { AccountId } from "../../domain/address.ts";
-import { integer, type Row, text } from "../decode.ts";
+import { integer, text } from "../decode.ts";
 import type { OutboxRow, OutboxStore } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
 import { decodeOutboxRow, OUTBOX_COLUMNS } from "./outbox_rows.ts";
 
-/** Lanes looked at by one statement: at least as many as are wanted, more when the first ones had nothing to give. */
-const MIN_PAGE = 16, MAX_PAGE = 1_000;
-/** Lanes whose second and later rows are read by one statement. */
+/** Index entries of one page: it grows while lanes are short, and shrinks while one lane fills it. */
+const MIN_PAGE = 16, MAX_PAGE = 1_024;
+/** A page in which a lane takes more than this share on average holds mostly what will not be used. */
+const LONG_LANE_SHARE = 1 / 8;
+/** Lanes whose next rows are read by one statement. */
 const DEEP_LANES = 64;
 /** Lower than every lane and higher than every lane (lanes are 32 hex characters). */
 const FIRST = "", LAST = "~";
 
 type Options = Parameters<OutboxStore["candidates"]>[1];
 
+interface Entry {
+  readonly id: number;
+  readonly dueAtMs: number;
+}
+
+/** The first queued rows of a lane, as far as they were read. */
+interface LaneEntries {
+  readonly lane: string;
+  readonly entries: Entry[];
+  /** More may follow. */
+  cutOff: boolean;
+}
+
+/** A lane that gives something. */
 interface Chosen {
   readonly lane: string;
-  readonly rows: OutboxRow[];
-  /** Rows that it may still take. */
+  readonly ids: number[];
+  /** Rows that it may still take, all of them behind `ids`; 0 when its end or a row with a date to come was seen. */
   room: number;
 }
 
 export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" | "waitingLanes"> {
   async function candidates(account: AccountId, options: Options): ReturnType<OutboxStore["candidates"]> {
+    if (options.limit <= 0) return { rows: [], nextLane: options.afterLane };
     const blocked = await blockedLanes(scope, account, options.running);
-    const quota = (lane: string) => options.running.get(lane) ?? options.perLane;
     const chosen: Chosen[] = [];
     let nextLane: string | undefined;
-
-    // From behind `afterLane` to the end, then from the beginning up to it: a full round.
     const start = options.afterLane ?? FIRST;
-    const ranges: [string, string][] = start === FIRST ? [[FIRST, LAST]] : [[start, LAST], [FIRST, start]];
-    let size = Math.max(MIN_PAGE, options.limit);
-    search: for (const [from, to] of options.limit > 0 ? ranges : []) {
-      for (let after = from;;) {
-        const heads = await laneHeads(scope, account, after, to, size, options.nowMs);
-        for (const [at, head] of heads.entries()) {
-          after = text(head, "lane");
-          if (blocked.has(after) || options.skip.has(after) || quota(after) < 1) continue;
-          if (integer(head, "due_at_ms") > options.nowMs) continue;
-          chosen.push({ lane: after, rows: [decodeOutboxRow(head)], room: quota(after) - 1 });
-          if (chosen.length < options.limit) continue;
-          const isLast = to === ranges.at(-1)![1] && heads.length < size && at === heads.length - 1;
-          nextLane = isLast ? undefined : after;
-          break search;
-        }
-        if (heads.length < size) break;
-        size = Math.min(MAX_PAGE, size * 2);
+    search: for await (const lanes of pages(scope, account, start, options.limit * 2)) {
+      for (const [at, lane] of lanes.entries()) {
+        const one = usable(lane, options);
+        if (blocked.has(lane.lane) || one === undefined) continue;
+        chosen.push(one);
+        if (chosen.length < options.limit) continue;
+        // Its page was the last one if nothing follows in it and it was not full; then the next call finds that out.
+        nextLane = lanes[at]!.lane;
+        break search;
       }
     }
     await deepen(scope, account, chosen, options);
-    return { rows: inTurn(chosen, options.limit), nextLane };
+    return { rows: await readRows(scope, inTurn(chosen, options.limit)), nextLane };
   }
 
   async function waitingLanes(account: AccountId, nowMs: number): ReturnType<OutboxStore["waitingLanes"]> {
     const blocked = await blockedLanes(scope, account, new Map());
     const waiting: { lane: string; dueAtMs: number }[] = [];
-    for (let after = FIRST;;) {
-      const heads = await laneHeads(scope, account, after, LAST, MAX_PAGE, -1);
-      for (const head of heads) {
-        after = text(head, "lane");
-        const dueAtMs = integer(head, "due_at_ms");
-        if (dueAtMs > nowMs && !blocked.has(after)) waiting.push({ lane: after, dueAtMs });
+    for await (const lanes of pages(scope, account, FIRST, MAX_PAGE)) {
+      for (const { lane, entries: [head] } of lanes) {
+        if (head!.dueAtMs > nowMs && !blocked.has(lane)) waiting.push({ lane, dueAtMs: head!.dueAtMs });
       }
-      if (heads.length < MAX_PAGE) return waiting;
     }
+    return waiting;
   }
 
   return { candidates, waitingLanes };
@@ -81,10 +88,10 @@ async function blockedLanes(
   account: AccountId,
   running: ReadonlyMap<string, number>,
 ): Promise<ReadonlySet<string>> {
-  const rows = await scope.rows(
-    `SELECT lane, state FROM outbox ${scope.dialect.useOutboxWork} WHERE state IN ('sending', 'unknown') AND account = ?`,
-    [account],
-  );
+  // Not IN (…): with that, MySQL sometimes reads the whole index, dead rows and all.
+  const each = (state: string) =>
+    `SELECT lane, state FROM outbox ${scope.dialect.useOutboxWork} WHERE state = '${state}' AND account = ?`;
+  const rows = await scope.rows(`${each("sending")} UNION ALL ${each("unknown")}`, [account, account]);
   const blocked = new Set<string>();
   for (const row of rows) {
     const lane = text(row, "lane");
@@ -94,109 +101,125 @@ async function blockedLanes(
   return blocked;
 }
 
-/**
- * The oldest queued row of up to `size` lanes behind `after`, up to and with `to`. Only those that are due bring their
- * text. MySQL jumps from lane to lane within the index ("Using index for group-by"); SQLite is told to, by recursion.
- */
-function laneHeads(
+/** The part of a lane that may be handed over, from its head on; undefined for nothing. */
+function usable({ lane, entries, cutOff }: LaneEntries, options: Options): Chosen | undefined {
+  const quota = options.skip.has(lane) ? 0 : options.running.get(lane) ?? options.perLane;
+  const ids: number[] = [];
+  for (const entry of entries) {
+    // A row with a date to come stops its lane: those behind it wait for it.
+    if (entry.dueAtMs > options.nowMs || ids.length >= quota) {
+      return ids.length === 0 ? undefined : { lane, ids, room: 0 };
+    }
+    ids.push(entry.id);
+  }
+  return ids.length === 0 ? undefined : { lane, ids, room: cutOff ? quota - ids.length : 0 };
+}
+
+/** All lanes with queued rows, page by page: from behind `start` to the end, then from the beginning up to it. */
+async function* pages(
   scope: Scope,
   account: AccountId,
-  after: string,
-  to: string,
-  size: number,
-  nowMs: number,
-): Promise<readonly Row[]> {
-  const columns = OUTBOX_COLUMNS.replace("o.body", "CASE WHEN o.due_at_ms <= ? THEN o.body ELSE '' END AS body");
-  if (scope.dialect.name === "mysql") {
-    return scope.rows(
-      `SELECT ${columns}, o.due_at_ms FROM (
-         SELECT lane, MIN(id) AS id FROM outbox FORCE INDEX (outbox_work)
-         WHERE state = 'queued' AND account = ? AND lane > ? AND lane <= ? GROUP BY lane ORDER BY lane LIMIT ?
-       ) h JOIN outbox o ON o.id = h.id ORDER BY o.lane`,
-      [nowMs, account, after, to, size],
-    );
+  start: string,
+  firstSize: number,
+): AsyncGenerator<readonly LaneEntries[]> {
+  let size = Math.min(MAX_PAGE, Math.max(MIN_PAGE, firstSize));
+  for (const [from, to] of start === FIRST ? [[FIRST, LAST]] : [[start, LAST], [FIRST, start]]) {
+    for (let after = from!;;) {
+      const rows = await scope.rows(
+        `SELECT lane, id, due_at_ms FROM outbox ${scope.dialect.useOutboxWork}
+         WHERE state = 'queued' AND account = ? AND lane > ? AND lane <= ? ORDER BY lane, id LIMIT ?`,
+        [account, after, to, size],
+      );
+      const lanes: LaneEntries[] = [];
+      for (const row of rows) {
+        const lane = text(row, "lane");
+        if (lanes.at(-1)?.lane !== lane) lanes.push({ lane, entries: [], cutOff: false });
+        lanes.at(-1)!.entries.push({ id: integer(row, "id"), dueAtMs: integer(row, "due_at_ms") });
+      }
+      const last = lanes.at(-1);
+      if (last !== undefined) {
+        last.cutOff = rows.length === size;
+        after = last.lane;
+        yield lanes;
+      }
+      if (rows.length < size) break;
+      size = 1 / lanes.length > LONG_LANE_SHARE ? Math.max(MIN_PAGE, size / 4) : Math.min(MAX_PAGE, size * 2);
+    }
   }
-  return scope.rows(
-    `WITH RECURSIVE lanes (lane) AS (
-       SELECT (SELECT MIN(lane) FROM outbox INDEXED BY outbox_work
-         WHERE state = 'queued' AND account = ?1 AND lane > ?2)
-       UNION ALL
-       SELECT (SELECT MIN(lane) FROM outbox INDEXED BY outbox_work
-         WHERE state = 'queued' AND account = ?1 AND lane > lanes.lane)
-       FROM lanes WHERE lanes.lane IS NOT NULL AND lanes.lane <= ?3 LIMIT ?4
-     )
-     SELECT ${columns.replace("?", "?5")}, o.due_at_ms FROM lanes JOIN outbox o ON o.id = (
-       SELECT MIN(id) FROM outbox INDEXED BY outbox_work WHERE state = 'queued' AND account = ?1 AND lane = lanes.lane
-     ) WHERE lanes.lane IS NOT NULL AND lanes.lane <= ?3 ORDER BY o.lane`,
-    [account, after, to, size, nowMs],
-  );
 }
 
 /** Where fewer lanes than wanted have work, their next rows fill the rest: evenly at first, then whoever has more. */
 async function deepen(scope: Scope, account: AccountId, chosen: Chosen[], options: Options): Promise<void> {
-  let free = options.limit - chosen.length;
+  let free = options.limit - chosen.reduce((sum, lane) => sum + lane.ids.length, 0);
   let open = chosen.filter((lane) => lane.room > 0);
   while (free > 0 && open.length > 0) {
-    const each = Math.max(1, Math.ceil(free / open.length));
-    const more: Chosen[] = [];
+    const each = Math.ceil(free / open.length);
     for (let at = 0; at < open.length && free > 0; at += DEEP_LANES) {
       const lanes = open.slice(at, at + DEEP_LANES);
-      const byLane = await nextRows(scope, account, lanes, each);
+      const byLane = await nextEntries(scope, account, lanes, each);
       for (const lane of lanes) {
-        const found = byLane.get(lane.lane) ?? [];
         const asked = Math.min(lane.room, each);
-        // A row with a date to come stops its lane: those behind it wait for it.
-        const stop = found.findIndex((row) => integer(row, "due_at_ms") > options.nowMs);
-        const usable = (stop < 0 ? found : found.slice(0, stop)).slice(0, free);
-        lane.rows.push(...usable.map(decodeOutboxRow));
-        lane.room -= usable.length;
-        free -= usable.length;
-        if (usable.length === asked && lane.room > 0) more.push(lane);
+        const entries = byLane.get(lane.lane) ?? [];
+        const more = usable({ lane: lane.lane, entries, cutOff: entries.length === asked }, {
+          ...options,
+          running: new Map([[lane.lane, lane.room]]),
+        });
+        lane.ids.push(...more?.ids ?? []);
+        lane.room = more?.room ?? 0;
+        free -= more?.ids.length ?? 0;
       }
     }
-    open = more;
+    open = open.filter((lane) => lane.room > 0);
   }
 }
 
-async function nextRows(
+async function nextEntries(
   scope: Scope,
   account: AccountId,
   lanes: readonly Chosen[],
   each: number,
-): Promise<Map<string, Row[]>> {
+): Promise<ReadonlyMap<string, Entry[]>> {
   // One piece per lane: only so does the LIMIT hold for each of them, and no long lane is read to its end.
-  const piece = `SELECT * FROM (SELECT ${OUTBOX_COLUMNS}, o.due_at_ms FROM outbox o ${scope.dialect.useOutboxWork}
-    WHERE o.state = 'queued' AND o.account = ? AND o.lane = ? AND o.id > ? ORDER BY o.id LIMIT ?)`;
+  const piece = `SELECT * FROM (SELECT lane, id, due_at_ms FROM outbox ${scope.dialect.useOutboxWork}
+    WHERE state = 'queued' AND account = ? AND lane = ? AND id > ? ORDER BY id LIMIT ?)`;
   const rows = await scope.rows(
     lanes.map((_, i) => `${piece} AS p${i}`).join(" UNION ALL "),
-    lanes.flatMap((lane) => [account, lane.lane, lane.rows.at(-1)!.id, Math.min(lane.room, each)]),
+    lanes.flatMap((lane) => [account, lane.lane, lane.ids.at(-1), Math.min(lane.room, each)]),
   );
-  const byLane = new Map<string, Row[]>();
+  const byLane = new Map<string, Entry[]>(lanes.map(({ lane }) => [lane, []]));
   for (const row of rows) {
-    const lane = text(row, "lane");
-    const list = byLane.get(lane);
-    if (list === undefined) byLane.set(lane, [row]);
-    else list.push(row);
+    byLane.get(text(row, "lane"))?.push({ id: integer(row, "id"), dueAtMs: integer(row, "due_at_ms") });
   }
-  for (const list of byLane.values()) list.sort((a, b) => integer(a, "id") - integer(b, "id"));
+  for (const entries of byLane.values()) entries.sort((a, b) => a.id - b.id);
   return byLane;
 }
 
 /** First rows of all lanes, then second ones, and so on: nobody waits for the length of another lane. */
-function inTurn(chosen: readonly Chosen[], limit: number): readonly OutboxRow[] {
-  const rows: OutboxRow[] = [];
-  for (let depth = 0; rows.length < limit; depth++) {
-    const before = rows.length;
+function inTurn(chosen: readonly Chosen[], limit: number): readonly number[] {
+  const ids: number[] = [];
+  for (let depth = 0; ids.length < limit; depth++) {
+    const before = ids.length;
     for (const lane of chosen) {
-      const row = lane.rows[depth];
-      if (row !== undefined && rows.length < limit) rows.push(row);
+      const id = lane.ids[depth];
+      if (id !== undefined && ids.length < limit) ids.push(id);
     }
-    if (rows.length === before) break;
+    if (ids.length === before) break;
   }
-  return rows;
+  return ids;
 }
 
-/** Kept beside the reads that share its index: rows past their age, oldest first. */
+/** Rows by id, in the given order; one that was moved meanwhile is missing. */
+async function readRows(scope: Scope, ids: readonly number[]): Promise<readonly OutboxRow[]> {
+  if (ids.length === 0) return [];
+  const rows = await scope.rows(
+    `SELECT ${OUTBOX_COLUMNS} FROM outbox o WHERE o.id IN (${marks(ids.length)}) AND o.state = 'queued'`,
+    ids,
+  );
+  const byId = new Map(rows.map((row) => [integer(row, "id"), decodeOutboxRow(row)]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** Kept beside the search that shares its index: rows past their age, oldest first. */
 export async function expiredRows(
   scope: Scope,
   account: AccountId,
@@ -208,11 +231,5 @@ export async function expiredRows(
      WHERE state = 'queued' AND account = ? AND expires_at_ms <= ? ORDER BY id LIMIT ?`,
     [account, nowMs, limit],
   );
-  if (found.length === 0) return [];
-  const ids = found.map((row) => integer(row, "id"));
-  const rows = await scope.rows(
-    `SELECT ${OUTBOX_COLUMNS} FROM outbox o WHERE o.id IN (${marks(ids.length)}) ORDER BY o.id`,
-    ids,
-  );
-  return rows.map(decodeOutboxRow);
+  return await readRows(scope, found.map((row) => integer(row, "id")));
 }

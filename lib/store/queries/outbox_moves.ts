@@ -7,7 +7,7 @@
 import type { Address } from "../../domain/address.ts";
 import type { Origin } from "../../domain/message.ts";
 import { MESSAGE_KINDS } from "../../domain/message.ts";
-import { integer, oneOf, text } from "../decode.ts";
+import { integer, oneOf, type Row, text } from "../decode.ts";
 import type { Attempt, Lease, OutboxStore, SettledRow } from "../port.ts";
 import { chunks, marks, type Scope, tuples } from "../scope.ts";
 import { decodeDropped, decodeOrigin } from "./outbox_rows.ts";
@@ -171,13 +171,20 @@ export function outboxMoves(scope: Scope): Moves {
 
 async function takeOver(scope: Scope, lease: Lease, account: string): ReturnType<OutboxStore["takeOver"]> {
   return await scope.atomic("outbox_take_over", async (scope) => {
-    const found = await scope.rows(
-      `SELECT id, lane, recipient, state, epoch, attempts, marked_at_ms, kind, origin_kind, origin_key, origin_generation
-       FROM outbox ${scope.dialect.useOutboxWork} WHERE state IN ('sending', 'unknown') AND account = ?
-       AND EXISTS (SELECT 1 FROM leases WHERE name = ? AND holder = ? AND leases.epoch = ?)
-       ORDER BY id${scope.dialect.forUpdate}`,
-      [account, lease.name, lease.holder, lease.epoch],
-    );
+    const found: Row[] = [];
+    // One state at a time: with IN (…), MySQL sometimes reads the whole index, dead rows and all.
+    for (const state of ["sending", "unknown"]) {
+      found.push(
+        ...await scope.rows(
+          `SELECT id, lane, recipient, state, epoch, attempts, marked_at_ms, kind, origin_kind, origin_key, origin_generation
+           FROM outbox ${scope.dialect.useOutboxWork} WHERE state = ? AND account = ?
+           AND EXISTS (SELECT 1 FROM leases WHERE name = ? AND holder = ? AND leases.epoch = ?)
+           ORDER BY id${scope.dialect.forUpdate}`,
+          [state, account, lease.name, lease.holder, lease.epoch],
+        ),
+      );
+    }
+    found.sort((a, b) => integer(a, "id") - integer(b, "id"));
     const rows = found.map((row) => ({
       id: integer(row, "id"),
       lane: text(row, "lane"),

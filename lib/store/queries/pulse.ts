@@ -4,7 +4,7 @@
 import { flag, integer } from "../decode.ts";
 import type { Pulse } from "../port.ts";
 import type { Scope } from "../scope.ts";
-import { dueOrders, FLAGGED_ORDERS } from "./orders.ts";
+import { dueOrders, flaggedOrders } from "./orders.ts";
 import type { OrdersTableReader } from "./orders_table.ts";
 
 /** One statement; each question ends at its first hit, and none reads history. */
@@ -16,7 +16,7 @@ export async function readPulse(scope: Scope, table: OrdersTableReader): Promise
         WHERE state = 'queued' AND due_at_ms <= ${scope.dialect.nowMs}) AS outbox_due,
       EXISTS (SELECT 1 FROM inbox WHERE state = 'new' AND due_at_ms <= ${scope.dialect.nowMs}) AS inbox_due,
       EXISTS (SELECT 1 ${dueOrders(hint)}) AS orders_due,
-      EXISTS (SELECT 1 ${FLAGGED_ORDERS}) AS orders_flagged`,
+      EXISTS (SELECT 1 ${flaggedOrders(scope)}) AS orders_flagged`,
     );
   const row = (await table.with(scope, (shape) => ask(shape.hint)))[0]!;
   return {

@@ -26,6 +26,7 @@ const SQLITE: Dialect = {
   forUpdate: "",
   insertIgnore: ["INSERT INTO", (unique) => `ON CONFLICT (${unique}) DO NOTHING`],
   useOutboxWork: "INDEXED BY outbox_work",
+  joinInOrder: "CROSS JOIN",
   idStep: () => Promise.resolve(1),
 };
 
