@@ -13,6 +13,8 @@ import { Shop } from "./shop.ts";
 /** The owner's group, as Signal names groups. */
 export const GROUP = "AAAAAAAAAAAAAAAAAAAAAA==";
 const ADMIN = "+15550100002";
+/** Bearer of `POST /v1/wake`. */
+export const ADMIN_TOKEN = "bench-".padEnd(40, "0");
 const OWNER = "+15550100003";
 /** A start that takes longer has failed, milliseconds. */
 const START_TIMEOUT_MS = 30_000;
@@ -39,6 +41,8 @@ export class Rig implements AsyncDisposable {
     readonly signal: SimulatedSignal,
     readonly shop: Shop,
     readonly people: readonly string[],
+    /** Where the service listens for HTTP. */
+    readonly httpPort: number,
     private readonly folder: string,
     settings: Readonly<Record<string, string>>,
   ) {
@@ -52,6 +56,8 @@ export class Rig implements AsyncDisposable {
         ADMIN_PHONE_NUMBER: ADMIN,
         AFFILIATE_LINK: "https://shop.example/",
         RATE_LIMIT: "0",
+        HTTP_PORT: String(httpPort),
+        ADMIN_TOKEN,
         ...settings,
       },
       signalCliFolder: `${signal.dataDir}/bin`,
@@ -67,7 +73,7 @@ export class Rig implements AsyncDisposable {
       groups: [{ id: GROUP, name: "Orders", members: [OWNER] }],
     });
     const folder = await Deno.makeTempDir({ prefix: "bench-" });
-    return new Rig(db, signal, await Shop.open(db), numbers, folder, options.settings ?? {});
+    return new Rig(db, signal, await Shop.open(db), numbers, freePort(), folder, options.settings ?? {});
   }
 
   /** Starts the service. @returns milliseconds until it said that the database is live */
@@ -148,4 +154,9 @@ export class Rig implements AsyncDisposable {
 
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
 }

@@ -5,7 +5,7 @@
  */
 import { percentile, type Sample } from "../figure.ts";
 import type { Measure } from "../measure.ts";
-import { GROUP, Rig, sleep } from "../rig.ts";
+import { ADMIN_TOKEN, GROUP, Rig, sleep } from "../rig.ts";
 import { rate } from "./drain.ts";
 
 /** The default poll, milliseconds: orders come at any moment of it. */
@@ -16,7 +16,6 @@ const ORDERS = 10_000;
 /** One order that is not handed over by then is lost, milliseconds. */
 const PATIENCE_MS = 10_000;
 const TOKEN = "bench-token";
-const BEARER = "bench-".padEnd(40, "0");
 
 /** Inserts single orders, each while the service is idle. @returns milliseconds from INSERT sent to handed over */
 async function single(rig: Rig, count: number, pauseMs: () => number, after: () => Promise<void>): Promise<number[]> {
@@ -63,15 +62,12 @@ export const orderByWake: Measure = {
     { key: "p99", label: "order by wake, p99", unit: "ms", target: { atMost: 25 } },
   ],
   async run(engine, { quick, note }): Promise<Sample> {
-    const port = freePort();
-    await using rig = await Rig.create(engine, {
-      settings: { HTTP_PORT: String(port), ADMIN_TOKEN: BEARER },
-    });
+    await using rig = await Rig.create(engine);
     await rig.startIdle();
     const wake = async () => {
-      const answer = await fetch(`http://127.0.0.1:${port}/v1/wake`, {
+      const answer = await fetch(`http://127.0.0.1:${rig.httpPort}/v1/wake`, {
         method: "POST",
-        headers: { authorization: `Bearer ${BEARER}` },
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
       });
       await answer.body?.cancel();
       if (!answer.ok) throw new Error(`POST /v1/wake answered ${answer.status}`);
@@ -115,8 +111,3 @@ export const ordersDrain: Measure = {
     return { rate: sent.length / seconds, seconds, first_to_last: rate(sent) };
   },
 };
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
