@@ -16,6 +16,7 @@ import { OrdersService } from "./automations/orders/service.ts";
 import { SignalChannel } from "./channels/signal/channel.ts";
 import type { SpawnSignalCli } from "./channels/signal/process.ts";
 import { Intake } from "./inbox/intake.ts";
+import { SilenceWatch } from "./inbox/silence.ts";
 import { InboxWorker } from "./inbox/worker.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
@@ -93,6 +94,8 @@ export function buildApp(options: AppOptions): App {
     counters: metrics,
     sendTimeoutMs: config.signal.timeoutMs,
     onReceipts: (some) => receipts.add(some),
+    onHeard: () => silence.heard(),
+    maxQueuedEvents: config.delivery.queueSize,
   });
 
   const accountLease = `account:${account}`;
@@ -234,6 +237,16 @@ export function buildApp(options: AppOptions): App {
     onEffects: () => dispatcher.look(),
   });
 
+  const silence = new SilenceWatch({
+    factor: config.signal.silenceFactor,
+    canaryAfterMs: config.signal.canaryAfterMs,
+    sendCanary: (signal) => channel.sendCanary(signal),
+    isReceiving: () => sending.lease() !== undefined && channel.condition().state !== "down",
+    clock,
+    log: log.child("silence"),
+    counters: metrics,
+    alarm: alerts,
+  });
   const ordersBell = new Wake(clock);
   const orders = new OrdersService({
     store,
@@ -302,6 +315,7 @@ export function buildApp(options: AppOptions): App {
     templates,
     intake,
     alerts,
+    silence,
     http: () => http.condition(),
   });
   const http = openHttp({
@@ -324,8 +338,12 @@ export function buildApp(options: AppOptions): App {
     if (condition.state === "down") {
       if (lifecycle.intake.aborted || condition.reason === "starting") return;
       alerts.raise("signal_down", "error", `Signal error: ${channel.trouble()?.message ?? condition.reason}`);
-    } else if (condition.state === "live") {
+    } else {
       alerts.clear("signal_down", "Signal works again");
+      if (condition.state === "live") alerts.clear("signal_degraded", "Signal works as it should again");
+      else if (condition.reason === "receive_exceptions") {
+        alerts.raise("signal_degraded", "warning", RECEIVE_EXCEPTIONS);
+      }
     }
   });
   // Only the holder of the account's lease takes messages in, so only one instance acknowledges them.
@@ -338,6 +356,7 @@ export function buildApp(options: AppOptions): App {
     templates,
     intake,
     receipts,
+    silence,
     pacingFile,
     dispatcher,
     inbox,
@@ -362,6 +381,7 @@ export function buildApp(options: AppOptions): App {
       await http.stop();
       await pulse.stop();
       await orders.stop();
+      await silence.stop();
       await channel.unsubscribe();
       await inbox.stop();
       await alerts.announceStop(STOP_NOTICE_MS);
@@ -385,6 +405,9 @@ export function buildApp(options: AppOptions): App {
     wake: () => pulse.lookNow(),
   };
 }
+
+const RECEIVE_EXCEPTIONS = "Signal error: received messages cannot be decrypted, several in a row. " +
+  "Next step: update signal-cli; if one sender is concerned, check that person's safety number with signal-cli trust.";
 
 /** How long the stop notice may take to be stored or sent, milliseconds. */
 const STOP_NOTICE_MS = 1_500;

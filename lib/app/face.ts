@@ -10,6 +10,7 @@ import type { Config } from "../config/config.ts";
 import { makeRouter } from "../http/router.ts";
 import { HttpServer } from "../http/server.ts";
 import type { Intake } from "../inbox/intake.ts";
+import type { SilenceWatch } from "../inbox/silence.ts";
 import { Health } from "../observe/health.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Dispatcher } from "../outbox/dispatcher.ts";
@@ -30,6 +31,7 @@ export interface Parts {
   readonly templates: LiveFile<TemplateSet>;
   readonly intake: Intake;
   readonly alerts: Alerts;
+  readonly silence: SilenceWatch;
   readonly http: () => Condition;
 }
 
@@ -53,6 +55,7 @@ export function registerHealth(parts: Parts): Health {
     const spooling: Condition = { state: "degraded", reason: "spooling" };
     return { ...(intake.spooling ? spooling : LIVE), details: { bytes: intake.spooledBytes } };
   });
+  health.register("receiving", () => parts.silence.condition());
   health.register("alerts", () => alerts.condition(), { optional: true });
   health.register("http", parts.http, { optional: true });
   return health;

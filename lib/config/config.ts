@@ -44,6 +44,10 @@ export interface Config {
     readonly cliDataDir: string | undefined;
     readonly concurrency: number;
     readonly timeoutMs: number;
+    /** 0 is off. */
+    readonly canaryAfterMs: number;
+    /** 0 is off. */
+    readonly silenceFactor: number;
   };
   readonly shop: {
     readonly affiliateLink: string;
@@ -124,6 +128,8 @@ export function toConfig(v: SettingValues): Config {
       cliDataDir: v.SIGNAL_CLI_DATA_DIR,
       concurrency: v.SIGNAL_CONCURRENCY,
       timeoutMs: v.SIGNAL_TIMEOUT,
+      canaryAfterMs: v.RECEIVE_CANARY_MINUTES * 60_000,
+      silenceFactor: v.SILENCE_FACTOR,
     },
     shop: {
       affiliateLink: v.AFFILIATE_LINK,

@@ -150,6 +150,16 @@ const signalMore = {
   ),
   SIGNAL_CONCURRENCY: optional(integer(1, 64), "4", "Requests that signal-cli may hold at once."),
   SIGNAL_TIMEOUT: optional(seconds(1, 600), "60", "Longest wait for signal-cli's answer to one request."),
+  RECEIVE_CANARY_MINUTES: optional(
+    integer(0, 10_080),
+    "0",
+    "After so many silent minutes a message to ourselves has to come back; 0 is off.",
+  ),
+  SILENCE_FACTOR: optional(
+    integer(0, 10_000),
+    "20",
+    "Nothing received for so many times the usual gap, and an hour at least, is told to the admin; 0 is off.",
+  ),
   ORDERS_SINCE: unset(ordersSince, "Which old orders are sent at the very first start: `all`, `now` or a date.", {
     defaultNote: "asks, when many are old",
   }),

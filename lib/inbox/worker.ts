@@ -55,12 +55,11 @@ export class InboxWorker implements Service {
     this.#wake = new Wake(options.clock);
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("inbox: already started");
     const stop = new AbortController();
     const end = this.#o.held.onChange(() => this.look());
     this.#running = { stop, done: this.#loop(stop.signal).finally(end) };
-    return Promise.resolve();
   }
 
   /** What is being worked on is finished; the rest stays stored. */

@@ -35,6 +35,10 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
   messages_unknown_total: counter("Requests handed over whose answer never came.", { reason: "bounded" }),
   messages_proven_total: counter("Messages of unknown fate that a receipt proved to have arrived."),
   receipts_total: counter("Receipts for messages of ours.", { result: ["recorded", "unmatched", "forgotten"] }),
+  receive_silence_seconds: { kind: "gauge", help: "For how long nothing was received." },
+  receive_canaries_total: counter("Messages to ourselves that test receiving.", {
+    result: ["sent", "not_sent", "lost"],
+  }),
   messages_resent_total: counter("Messages sent again after an unknown outcome: each may have doubled."),
   outbox_moves_unmatched_total: counter("Rows that another holder of the lease had moved."),
   leases_lost_total: counter("Leases lost to another instance or to a pause of this one.", { lease: "bounded" }),

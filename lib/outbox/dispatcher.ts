@@ -111,7 +111,7 @@ export class Dispatcher implements Service {
     this.#unknowns = new Unknowns(options);
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("outbox: already started");
     const unlisten = [
       this.#o.held.onChange(() => this.#wake.ring()),
@@ -120,7 +120,6 @@ export class Dispatcher implements Service {
     this.#selection.look();
     const loop = Promise.resolve().then(() => this.#loop()).finally(() => unlisten.forEach((end) => end()));
     this.#running = { stopping: false, giveUp: new AbortController(), loop };
-    return Promise.resolve();
   }
 
   /** Hands nothing more over, waits for what is in flight, records it, gives the rest back. */

@@ -82,11 +82,10 @@ export class Receipts implements Service {
     this.#wake.ring();
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("receipts: already started");
     const stop = new AbortController();
     this.#running = { stop, done: this.#loop(stop.signal) };
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {

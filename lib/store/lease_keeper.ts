@@ -77,11 +77,10 @@ export class LeaseKeeper implements Service {
     return kept;
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("leases: already started");
     const stop = new AbortController();
     this.#running = { stop, done: this.#loop(stop.signal) };
-    return Promise.resolve();
   }
 
   /** Gives all leases back. The users of the leases must have stopped before. */

@@ -51,11 +51,10 @@ export class PulseService implements Service {
     return this.#condition ?? { state: "down", reason: "not asked yet" };
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#running) throw new Error("database: already started");
     const stop = new AbortController();
     this.#running = { stop, done: this.#loop(stop.signal) };
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {

@@ -160,7 +160,7 @@ Deno.test("settings that this version does not support are refused, not ignored"
 
 Deno.test("settings without effect yet are parsed and warned of", () => {
   assert.deepEqual(refused({ HTTP_PORT: "99999" }), ["HTTP_PORT"]);
-  assert.deepEqual(warned({ RATE_LIMIT: "5" }), ["RATE_LIMIT: has no effect yet in this version (.env:6)"]);
+  assert.deepEqual(warned({ RETENTION_DAYS: "5" }), ["RETENTION_DAYS: has no effect yet in this version (.env:6)"]);
 });
 
 Deno.test("what depends on another setting is asked for only then", () => {

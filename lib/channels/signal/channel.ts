@@ -24,6 +24,9 @@ import { Supervisor, SUPERVISOR_TIMES, type SupervisorTimes } from "./supervisor
 /** How long one send may take, `SIGNAL_TIMEOUT`. */
 export const SEND_TIMEOUT_MS = 60_000;
 
+/** What a canary says, for the people who see the account's notes. */
+const CANARY_TEXT = "🐤 signal-automation: receive check";
+
 export interface SignalChannelOptions {
   readonly account: AccountId;
   /** Our number, E.164, or its service id. */
@@ -39,6 +42,10 @@ export interface SignalChannelOptions {
   readonly sendTimeoutMs?: number;
   /** Single times of the supervisor, over its defaults {@link SUPERVISOR_TIMES}. */
   readonly times?: Partial<SupervisorTimes>;
+  /** Something was received, whatever it was but an exception frame. Must not throw. */
+  readonly onHeard?: () => void;
+  /** Received events that wait to be stored before reading stops (`QUEUE_SIZE`). Default 2000. */
+  readonly maxQueuedEvents?: number;
   /** Receipts for what we sent, in batches. Must not throw. */
   readonly onReceipts?: (receipts: readonly Receipt[]) => void;
 }
@@ -85,6 +92,8 @@ export class SignalChannel implements Channel {
       log: options.log,
       counters: options.counters,
       onReceipts: options.onReceipts,
+      onHeard: options.onHeard,
+      maxQueuedEvents: options.maxQueuedEvents,
       onChange: () => this.#tell(),
       onSilence: () => this.#supervisor?.suspect(),
     });
@@ -152,6 +161,25 @@ export class SignalChannel implements Channel {
         if (error.why === "deadline") this.#supervisor?.suspect();
         return classifyUnanswered(error);
       }
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a message to ourselves that comes back to us as one from a person (facts: signal.md §1.3, `--notify-self`): the
+   * proof that both directions work. @returns false when it could not be sent
+   */
+  async sendCanary(signal: AbortSignal): Promise<boolean> {
+    const rpc = this.#supervisor?.rpc;
+    if (rpc === undefined) return false;
+    try {
+      await rpc.request("send", { recipient: [this.#o.number], message: CANARY_TEXT, notifySelf: true }, {
+        timeoutMs: this.#o.sendTimeoutMs ?? SEND_TIMEOUT_MS,
+        signal,
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof RpcError || error instanceof RpcUnanswered) return false;
       throw error;
     }
   }

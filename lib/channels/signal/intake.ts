@@ -45,6 +45,10 @@ export interface IntakeOptions {
   readonly counters: Counters;
   /** Receipts for what we sent, one call per batch. Must not throw. */
   readonly onReceipts: ((receipts: readonly Receipt[]) => void) | undefined;
+  /** Something was received, whatever it was but an exception. Must not throw. */
+  readonly onHeard: (() => void) | undefined;
+  /** Events that wait to be stored before reading stops. Default {@link MAX_QUEUED_EVENTS}. */
+  readonly maxQueuedEvents: number | undefined;
   /** Called after each change of {@link Intake.condition}. */
   readonly onChange: () => void;
   /** A request of the intake was not answered in time. */
@@ -132,6 +136,7 @@ export class Intake {
     const { account, clock, counters, onReceipts } = this.#o;
     const receivedAtMs = clock.nowMs();
     const receipts: Receipt[] = [];
+    let heard = false;
     const wasDegraded = this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED;
     for (const notification of notifications) {
       const sorted = sortNotification(notification);
@@ -142,6 +147,7 @@ export class Intake {
       } else if (sorted.is === "ignored") {
         counters.add("signal_ignored_total", 1, { what: sorted.what });
       } else {
+        heard = true;
         this.#exceptionsInARow = 0;
         if (sorted.is === "receipt") receipts.push(sorted.receipt);
         else {
@@ -151,6 +157,7 @@ export class Intake {
         }
       }
     }
+    if (heard) this.#o.onHeard?.();
     if (receipts.length > 0) {
       counters.add("signal_receipts_total", receipts.length);
       onReceipts?.(receipts);
@@ -165,7 +172,8 @@ export class Intake {
 
   #hasRoom(): boolean {
     const factor = this.#unstorable ? UNSTORABLE_FACTOR : 1;
-    return this.#queue.length < MAX_QUEUED_EVENTS * factor && this.#queuedCharacters < MAX_QUEUED_CHARACTERS * factor;
+    const events = this.#o.maxQueuedEvents ?? MAX_QUEUED_EVENTS;
+    return this.#queue.length < events * factor && this.#queuedCharacters < MAX_QUEUED_CHARACTERS * factor;
   }
 
   #makeRoom(): void {

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { SilenceWatch } from "../../lib/inbox/silence.ts";
+import { ManualClock, RecordingAlarm, RecordingCounters, RecordingLog } from "../support/recording.ts";
+import { testServiceContract } from "../support/service_contract.ts";
+
+const MINUTE = 60_000;
+
+function watch(settings: { factor?: number; canaryAfterMs?: number; receiving?: () => boolean } = {}) {
+  const clock = new ManualClock();
+  const alarm = new RecordingAlarm();
+  const counters = new RecordingCounters();
+  let canaries = 0;
+  const silence = new SilenceWatch({
+    factor: settings.factor ?? 20,
+    canaryAfterMs: settings.canaryAfterMs ?? 0,
+    sendCanary: () => {
+      canaries++;
+      return Promise.resolve(true);
+    },
+    isReceiving: settings.receiving ?? (() => true),
+    clock,
+    log: new RecordingLog(),
+    counters,
+    alarm,
+  });
+  return {
+    silence,
+    clock,
+    alarm,
+    counters,
+    canaries: () => canaries,
+    /** Time passes in steps in which the watch looks. */
+    async pass(minutes: number) {
+      for (let i = 0; i < minutes; i++) await clock.advance(MINUTE);
+    },
+  };
+}
+
+testServiceContract("silence", () => Promise.resolve({ service: watch().silence }));
+
+Deno.test("silence that is many times longer than usual is told, and its end too", async () => {
+  const { silence, alarm, pass } = watch();
+  await silence.start();
+  for (let i = 0; i < 30; i++) {
+    await pass(10);
+    silence.heard();
+  }
+  await pass(150);
+  assert.deepEqual(alarm.raised(), [], "2.5 hours are not 20 times ten minutes");
+  await pass(60);
+  assert.ok(alarm.raised().some((call) => call.cause === "signal_silent"));
+  assert.equal(silence.condition().state, "degraded");
+  silence.heard();
+  assert.ok(alarm.cleared().some((call) => call.cause === "signal_silent"));
+  assert.equal(silence.condition().state, "live");
+  await silence.stop();
+});
+
+Deno.test("a new installation, of which nothing is known to be usual, is not told of silence", async () => {
+  const { silence, alarm, pass } = watch();
+  await silence.start();
+  silence.heard();
+  await pass(60 * 5);
+  assert.deepEqual(alarm.raised(), []);
+  await silence.stop();
+});
+
+Deno.test("a canary is sent after so much silence; one that comes back is enough, one that is lost is told", async () => {
+  const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: 30 * MINUTE });
+  await silence.start();
+  await pass(31);
+  assert.equal(canaries(), 1);
+  silence.heard();
+  await pass(25);
+  assert.equal(canaries(), 1);
+  await pass(7);
+  assert.equal(canaries(), 2);
+  await pass(4);
+  assert.ok(alarm.raised().some((call) => call.cause === "signal_silent"));
+  await silence.stop();
+});
+
+Deno.test("an instance that does not receive, because another one does, hears no silence", async () => {
+  const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: MINUTE, receiving: () => false });
+  await silence.start();
+  await pass(60);
+  assert.equal(canaries(), 0);
+  assert.deepEqual(alarm.raised(), []);
+  await silence.stop();
+});
