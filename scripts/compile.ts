@@ -1,17 +1,25 @@
 /**
- * Makes the executable: one bundle, compiled with its permissions baked in and `--no-prompt` (design §9, the general
- * build), with `templates/`, `sql/` and `systemd/` inside.
+ * Makes the executable: one bundle, compiled with its permissions baked in and `--no-prompt` (design §9), with
+ * `templates/`, `sql/` and `systemd/` inside.
  *
- *   deno task compile [--out FILE] [--target TRIPLE] [--explain]
+ *   deno task compile [--for ENV_FILE] [--out FILE] [--target TRIPLE] [--explain]
+ *
+ * Without `--for` it is the general build, which may reach any host and the usual folders. With it, hosts, paths and
+ * programs are narrowed to what that file's settings name; the values themselves stay out of the executable, which reads
+ * its settings when it starts, as ever. `--explain` compiles nothing and prints each flag with its reasons.
  *
  * `DENORT_BIN` names the runtime to embed where the official one cannot be downloaded (`scripts/denort` has it for
- * Linux x86_64). How code finds the files inside: scripts/README.md.
+ * Linux). How code finds the files inside: scripts/README.md.
  *
  * @module
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { GENERAL_PERMISSIONS, PERMISSION_REASONS, type PermissionList } from "../lib/config/permissions.ts";
+import { loadConfig } from "../lib/config/load.ts";
+import { deploymentGrants, GENERAL_GRANTS, type Grants } from "../lib/config/permissions.ts";
+import { formatProblem, formatWarning } from "../lib/config/problems.ts";
+import { explain, permissionFlags } from "./compile/flags.ts";
+import { checkRuntime, howToGetRuntime } from "./compile/runtime.ts";
 
 /** Folders that travel inside the executable. */
 const INCLUDED = ["templates", "sql", "systemd"];
@@ -26,38 +34,10 @@ export interface CompileOptions {
   /** Below `root`. */
   readonly entry: string;
   readonly out: string;
+  /** What the program may touch. Default: the general build's. */
+  readonly grants?: Grants;
+  /** One of `TARGETS`. Default: this machine. */
   readonly target?: string;
-}
-
-/** A permission flag and why it is there. */
-export interface Flag {
-  readonly flag: string;
-  readonly why: string;
-}
-
-/**
- * The flags of the compiled program.
- * @param denoVersion of the Deno that compiles: since 2.9 a unix socket also needs a grant of the network, and 2.7
- *   does not even parse that grant (facts: deno.md §3)
- */
-export function permissionFlags(list: PermissionList, denoVersion: string): Flag[] {
-  const [, minor = 0] = denoVersion.split(".").map(Number);
-  const sockets = minor >= 9
-    ? "unix sockets too, since 2.9 counts them as network"
-    : "unix sockets are files here, granted by read and write";
-  return [
-    { flag: "--no-prompt", why: "a service has nobody to ask: what is not granted fails" },
-    {
-      flag: "--no-code-cache",
-      why: "no file of a predictable name in the temporary folder; costs about 30 ms of start",
-    },
-    { flag: `--allow-env=${list.env.join(",")}`, why: PERMISSION_REASONS.env },
-    { flag: `--allow-read=${list.read.join(",")}`, why: PERMISSION_REASONS.read },
-    { flag: `--allow-write=${list.write.join(",")}`, why: PERMISSION_REASONS.write },
-    { flag: `--allow-run=${list.run.join(",")}`, why: PERMISSION_REASONS.run },
-    { flag: `--allow-sys=${list.sys.join(",")}`, why: PERMISSION_REASONS.sys },
-    { flag: "--allow-net", why: `${PERMISSION_REASONS.net}; ${sockets}` },
-  ];
 }
 
 /**
@@ -65,7 +45,10 @@ export function permissionFlags(list: PermissionList, denoVersion: string): Flag
  * `import.meta.dirname` of the bundle is their parent inside the executable, and nothing of this machine's paths gets in.
  * @throws {Error} with what to do, when a step fails
  */
-export async function compile({ root, entry, out, target }: CompileOptions): Promise<void> {
+export async function compile(
+  { root, entry, out, grants = GENERAL_GRANTS, target = Deno.build.target }: CompileOptions,
+): Promise<void> {
+  await checkRuntime(target, Deno.env.get("DENORT_BIN"));
   const stage = await Deno.makeTempDir({ prefix: "signal-automation-compile-" });
   try {
     const bundle = join(stage, `${basename(entry).replace(/\.ts$/, "")}.js`);
@@ -75,8 +58,8 @@ export async function compile({ root, entry, out, target }: CompileOptions): Pro
       if (await copyFolder(join(root, folder), join(stage, folder))) include.push("--include", folder);
     }
     await Deno.mkdir(dirname(out), { recursive: true });
-    const flags = permissionFlags(GENERAL_PERMISSIONS, Deno.version.deno).map(({ flag }) => flag);
-    const wanted = target === undefined ? [] : ["--target", target];
+    const flags = permissionFlags(grants, Deno.version.deno).map(({ flag }) => flag);
+    const wanted = target === Deno.build.target ? [] : ["--target", target];
     await deno(
       [
         "compile",
@@ -92,8 +75,7 @@ export async function compile({ root, entry, out, target }: CompileOptions): Pro
         bundle,
       ],
       stage,
-      "The runtime to embed is downloaded from dl.deno.land. Where that cannot be reached, set DENORT_BIN to a denort of " +
-        `this version (${Deno.version.deno}); for Linux x86_64: DENORT_BIN=$(scripts/denort) deno task compile`,
+      howToGetRuntime(target),
     );
   } finally {
     await Deno.remove(stage, { recursive: true });
@@ -133,9 +115,24 @@ async function copyFolder(from: string, to: string): Promise<boolean> {
   return true;
 }
 
-if (import.meta.main) {
+/**
+ * What a program for these settings may touch. Only the file counts, not the environment of who compiles.
+ * @throws {Error} listing every problem of the settings; {ConfigError} when the file cannot be read
+ */
+export async function grantsFor(envFile: string): Promise<Grants> {
+  const path = resolve(envFile);
+  const result = await loadConfig({ envFile: path, getEnv: () => undefined });
+  for (const warning of result.warnings) console.error(`warning: ${formatWarning(warning)}`);
+  if ("problems" in result) {
+    throw new Error(`nothing compiled: ${path} is not complete\n${result.problems.map(formatProblem).join("\n")}`);
+  }
+  return deploymentGrants(result.config, path);
+}
+
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      for: { type: "string" },
       out: { type: "string" },
       target: { type: "string" },
       root: { type: "string" },
@@ -143,21 +140,25 @@ if (import.meta.main) {
       explain: { type: "boolean" },
     },
   });
+  const grants = values.for === undefined ? GENERAL_GRANTS : await grantsFor(values.for);
   if (values.explain) {
-    for (const { flag, why } of permissionFlags(GENERAL_PERMISSIONS, Deno.version.deno)) {
-      console.log(`${flag}\n    ${why}`);
-    }
-    Deno.exit(0);
+    console.log(explain(permissionFlags(grants, Deno.version.deno)));
+    return;
   }
   const root = resolve(values.root ?? join(import.meta.dirname!, ".."));
   const out = resolve(values.out ?? join(root, "dist/signal-automation"));
   const target = values.target === undefined ? {} : { target: values.target };
+  await compile({ root, entry: values.entry, out, grants, ...target });
+  const { size } = await Deno.stat(out);
+  const kind = values.for === undefined ? "general build" : `for the settings of ${values.for}`;
+  console.log(`${out}: ${(size / 1_000_000).toFixed(1)} MB, ${kind}, made with Deno ${Deno.version.deno}`);
+}
+
+if (import.meta.main) {
   try {
-    await compile({ root, entry: values.entry, out, ...target });
+    await main();
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);
   }
-  const { size } = await Deno.stat(out);
-  console.log(`${out}: ${(size / 1_000_000).toFixed(1)} MB, made with Deno ${Deno.version.deno}`);
 }

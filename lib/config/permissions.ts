@@ -1,9 +1,13 @@
 /**
- * What the program may touch: the permissions baked into the general build (design §9) and used by `deno task`
- * through `-P`. Every name is written out, no patterns.
+ * What the program may touch: the permissions baked into the general build (design §9), those of a deployment build,
+ * which are narrowed to one file of settings, and those used by `deno task` through `-P`. Every name is written out, no
+ * patterns.
  *
  * @module
  */
+import type { Config } from "./config.ts";
+import { DEFAULT_ENV_FILES } from "./load.ts";
+import { covers, reachOf } from "./reach.ts";
 import { NOT_YET_SUPPORTED, SETTINGS } from "./schema.ts";
 
 /** Variables that are no settings and yet are read, with who reads them. */
@@ -30,39 +34,109 @@ const OTHER_ENV_NAMES: Readonly<Record<string, string>> = {
   COLUMNS: "width of the terminal",
 };
 
-export interface PermissionList {
-  /** Environment names. */
-  readonly env: readonly string[];
-  /** Folders; `./` is the folder where the program is started. */
-  readonly read: readonly string[];
-  readonly write: readonly string[];
-  /** Programs by name: looked up on PATH when the program starts. */
-  readonly run: readonly string[];
-  readonly sys: readonly string[];
-  /** Every host: which ones the settings name is not known when the general build is made. */
-  readonly net: true;
+/** Granted things, each with why it is there. */
+export type Reasons = Readonly<Record<string, string>>;
+
+/** The permissions of a build with their reasons. Paths: `./` is the folder where the program is started. */
+export interface Grants {
+  readonly env: Reasons;
+  readonly read: Reasons;
+  readonly write: Reasons;
+  /** Programs: a name is looked up on PATH when the program starts. */
+  readonly run: Reasons;
+  readonly sys: Reasons;
+  /** `host:port` each, or every host. */
+  readonly net: Reasons | "every host";
 }
 
-const OWN_FOLDERS = [
-  "./",
-  "/opt/signal-automation",
-  "/run/mysqld",
-  "/run/signal-automation",
-  "/var/lib/signal-automation",
-  "/var/log/signal-automation",
-  // Debian's server names its socket through this older spelling of /run/mysqld.
-  "/var/run/mysqld",
-];
+/** The same without reasons, as Deno's permission sets take it. */
+export interface PermissionList {
+  readonly env: readonly string[];
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly run: readonly string[];
+  readonly sys: readonly string[];
+  readonly net: true | readonly string[];
+}
+
+const OWN_FOLDERS: Reasons = {
+  "./": "demo, ./.env, and relative paths in the settings",
+  "/opt/signal-automation": "where the original system lives, and may stay",
+  "/run/mysqld": "socket of a local database, which wants read and write",
+  "/run/signal-automation": "RUNTIME_DIR: hand-over journal, status",
+  "/var/lib/signal-automation": "STATE_DIR: spool, SQLite, last good templates",
+  "/var/log/signal-automation": "LOG_DIR",
+  "/var/run/mysqld": "as /run/mysqld: Debian's server names its socket through this older spelling",
+};
+
+const ENV: Reasons = {
+  ...Object.fromEntries([...Object.keys(SETTINGS), ...NOT_YET_SUPPORTED].map((name) => [name, "a setting"])),
+  ...OTHER_ENV_NAMES,
+};
+
+const SYS: Reasons = {
+  osUptime: "when this machine booted: a hand-over journal from before proves nothing",
+  statfs: "free space of the spool's disk",
+};
+
+/** Of every build, whatever its settings say. */
+const SERVICE_PROGRAMS: Reasons = {
+  "systemctl": "the state of the service, for health, doctor and install",
+  "systemd-notify": "tells systemd that the service is ready and lives",
+};
 
 /** The general build's permissions. */
-export const GENERAL_PERMISSIONS: PermissionList = {
-  env: [...Object.keys(SETTINGS), ...NOT_YET_SUPPORTED, ...Object.keys(OTHER_ENV_NAMES)].toSorted(),
-  read: [...OWN_FOLDERS, "/etc/signal-automation"].toSorted(),
-  write: OWN_FOLDERS,
-  run: ["signal-cli", "systemctl", "systemd-notify"],
-  sys: ["statfs"],
-  net: true,
+export const GENERAL_GRANTS: Grants = {
+  env: sorted(ENV),
+  read: sorted({ ...OWN_FOLDERS, "/etc/signal-automation": "settings and templates" }),
+  write: sorted(OWN_FOLDERS),
+  run: sorted({ "signal-cli": "the Signal client", ...SERVICE_PROGRAMS }),
+  sys: sorted(SYS),
+  net: "every host",
 };
+
+/**
+ * The permissions of a program for one file of settings: what those reach (`reach.ts`), the places where settings are
+ * looked for, and nothing else. The same settings give the same set, in the same order.
+ * @param envFile where the program finds these settings; may be one of the usual places
+ */
+export function deploymentGrants(config: Config, envFile: string): Grants {
+  const kinds: Record<"read" | "write" | "net" | "run", Record<string, string>> = {
+    read: Object.fromEntries([...DEFAULT_ENV_FILES, envFile].map((path) => [path, "settings"])),
+    write: {},
+    net: {},
+    run: { ...SERVICE_PROGRAMS },
+  };
+  for (const { setting, kind, target, why } of reachOf(config)) {
+    const present = kinds[kind][target];
+    const reason = `${setting}: ${why}`;
+    kinds[kind][target] = present === undefined ? reason : `${present}; ${reason}`;
+  }
+  return {
+    env: sorted(ENV),
+    read: sorted(withoutCovered(kinds.read)),
+    write: sorted(withoutCovered(kinds.write)),
+    run: sorted(kinds.run),
+    sys: sorted(SYS),
+    net: sorted(kinds.net),
+  };
+}
+
+/** The flags' lists. */
+export function permissionsOf(grants: Grants): PermissionList {
+  const { env, read, write, run, sys, net } = grants;
+  return {
+    env: Object.keys(env),
+    read: Object.keys(read),
+    write: Object.keys(write),
+    run: Object.keys(run),
+    sys: Object.keys(sys),
+    net: net === "every host" ? true : Object.keys(net),
+  };
+}
+
+/** The general build's permissions, without reasons. */
+export const GENERAL_PERMISSIONS: PermissionList = permissionsOf(GENERAL_GRANTS);
 
 /**
  * For `deno task` in a checkout: the same, but every folder. Paths of a set are taken from where deno.json stands and
@@ -73,9 +147,25 @@ export const CHECKOUT_PERMISSIONS = { ...GENERAL_PERMISSIONS, read: true, write:
 /** Why each kind of permission is there, for `scripts/compile.ts --explain`. */
 export const PERMISSION_REASONS: Readonly<Record<keyof PermissionList, string>> = {
   env: "the settings, and what the libraries and signal-cli ask for; no other variable can be seen",
-  read: "settings, templates, state, journal, spool, and the socket of a local database (2.7 wants read and write)",
+  read: "settings, templates, state, journal, spool, and the socket of a local database",
   write: "state, journal, spool, log files, and the socket of a local database",
   run: "the Signal client, the service manager, and readiness; found on PATH, nothing else can be started",
-  sys: "free space of the spool's disk",
-  net: "the database, the webhook's receiver and the listen address are known only from the settings",
+  sys: "what the program asks of the machine",
+  net: "the database, the webhook's receiver and the listen address",
 };
+
+/** In the order of code points, so that no machine's language changes the set. */
+function sorted(reasons: Reasons): Reasons {
+  return Object.fromEntries(Object.keys(reasons).toSorted().map((name) => [name, reasons[name]!]));
+}
+
+/** A folder's grant covers what is below it: the reason of what falls away goes to the folder. */
+function withoutCovered(reasons: Reasons): Reasons {
+  const kept: Record<string, string> = {};
+  for (const path of Object.keys(reasons).toSorted((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
+    const above = Object.keys(kept).find((folder) => covers(folder, path));
+    if (above === undefined) kept[path] = reasons[path]!;
+    else if (!kept[above]!.includes(reasons[path]!)) kept[above] = `${kept[above]}; ${reasons[path]}`;
+  }
+  return kept;
+}

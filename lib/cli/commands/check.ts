@@ -1,4 +1,5 @@
 /** `check` @module */
+import { outsideGrants } from "../../config/outside_grants.ts";
 import { formatProblem, formatWarning } from "../../config/problems.ts";
 import type { CommandSpec } from "../command.ts";
 import { ENV_FILE, JSON_OUTPUT } from "../command.ts";
@@ -20,8 +21,19 @@ export const checkCommand: CommandSpec = {
     const { terminal } = context;
     const result = await findConfig(invocation, context);
     const files = "config" in result ? await inspectFiles(result.config) : { problems: [], warnings: [] };
-    const problems = [...("problems" in result ? result.problems : []), ...files.problems];
-    const warnings = [...result.warnings, ...files.warnings];
+    const outside = "config" in result
+      ? outsideGrants(result.config, (descriptor) => Deno.permissions.querySync(descriptor).state, {
+        envFile: result.file,
+      })
+      : { problems: [], warnings: [] };
+    // What may not be touched could not be looked at either: one line is enough.
+    const refused = new Set(outside.problems.map(({ name }) => name));
+    const problems = [
+      ...("problems" in result ? result.problems : []),
+      ...outside.problems,
+      ...files.problems.filter(({ name }) => !refused.has(name)),
+    ];
+    const warnings = [...result.warnings, ...outside.warnings, ...files.warnings];
     const ok = problems.length === 0;
     if (invocation.flag("json")) {
       printJson(terminal, { ok, file: result.file ?? null, problems, warnings });
