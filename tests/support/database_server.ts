@@ -29,6 +29,8 @@ export interface TestServer extends AsyncDisposable {
 export interface ServerOptions {
   /** Without durability, to be quick. Default: true. */
   readonly fast?: boolean;
+  /** Its port. Default: a free one. A server that is killed and restarted should not share its range with others. */
+  readonly port?: number;
   /** More options for the server itself. */
   readonly args?: readonly string[];
 }
@@ -69,7 +71,8 @@ export async function startServer(engine: "mariadb" | "mysql", options: ServerOp
 async function start(engine: "mariadb" | "mysql", folder: string, options: ServerOptions): Promise<TestServer> {
   const flags = options.fast === false ? [] : ["--fast"];
   const extra = options.args === undefined ? [] : ["--", ...options.args];
-  const line = await script(engine, "start", "--dir", folder, ...flags, ...extra);
+  const port = options.port === undefined ? [] : ["--port", String(options.port)];
+  const line = await script(engine, "start", ...port, "--dir", folder, ...flags, ...extra);
   stopWithUs(engine, folder);
   const url = line.trim().replace(/^MYSQL_URL=/, "");
   const status = new Map(
