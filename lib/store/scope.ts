@@ -40,6 +40,11 @@ export class Scope {
     private readonly inTransaction:
       | true
       | (<T>(name: string, work: (scope: Scope) => Promise<T>) => Promise<T>),
+    /**
+     * The transaction runs again. Hot moves then look before they leap: the first time they move what matches and compare
+     * counts, which saves a statement each, and a count that is off makes the transaction run again.
+     */
+    readonly careful = false,
   ) {}
 
   atomic<T>(name: string, work: (scope: Scope) => Promise<T>): Promise<T> {

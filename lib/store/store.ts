@@ -130,7 +130,7 @@ export class EngineStore implements Store {
   async #transaction<T>(name: string, work: (scope: Scope) => Promise<T>): Promise<T> {
     for (let tried = 1;; tried++) {
       try {
-        return await this.#once(name, work);
+        return await this.#once(name, work, tried > 1);
       } catch (error) {
         if (!(error instanceof Contended)) throw error;
         this.#counters.add("store_transaction_retries_total", 1, { transaction: name });
@@ -145,9 +145,9 @@ export class EngineStore implements Store {
     }
   }
 
-  #once<T>(name: string, work: (scope: Scope) => Promise<T>): Promise<T> {
+  #once<T>(name: string, work: (scope: Scope) => Promise<T>, careful: boolean): Promise<T> {
     return this.of.db.connection().execute(async (db) => {
-      const scope = new Scope(db, this.of.dialect, true);
+      const scope = new Scope(db, this.of.dialect, true, careful);
       await scope.run(this.of.begin);
       let result: T;
       try {

@@ -143,7 +143,9 @@ async function* pages(
         yield lanes;
       }
       if (rows.length < size) break;
-      size = 1 / lanes.length > LONG_LANE_SHARE ? Math.max(MIN_PAGE, Math.floor(size / 4)) : Math.min(MAX_PAGE, size * 2);
+      size = 1 / lanes.length > LONG_LANE_SHARE
+        ? Math.max(MIN_PAGE, Math.floor(size / 4))
+        : Math.min(MAX_PAGE, size * 4);
     }
   }
 }

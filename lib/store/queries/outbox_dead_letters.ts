@@ -6,7 +6,7 @@
 import { integer } from "../decode.ts";
 import type { OutboxStore } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
-import { archive } from "./outbox_moves.ts";
+import { archive } from "./outbox_moving.ts";
 import { decodeDropped, decodeOrigin } from "./outbox_rows.ts";
 
 export function outboxDeadLetters(scope: Scope): Pick<OutboxStore, "replay" | "drop"> {
