@@ -5,6 +5,11 @@ import { systemClock } from "../../lib/runtime/clock.ts";
 import { testServiceContract } from "../support/service_contract.ts";
 import { exchange, listen, makeWorld, readUntil, TOKEN } from "./support.ts";
 
+/**
+ * Until when an answer that closes the connection is read. Deno 2.7 closes it at once; 2.9 only says that it will, and
+ * leaves it to the client.
+ */
+const CLOSED = Deno.version.deno.startsWith("2.7.") ? undefined : /^connection: close\r\n[^]*\}\n$/im;
 const WAKE = `POST /v1/wake HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${TOKEN}\r\n`;
 
 function make(port: number | "any", host = "127.0.0.1") {
@@ -70,16 +75,19 @@ Deno.test("over a socket: a foreign Host, also in an absolute target, and one th
   assert.match(await ask("/health", "evil.example"), /^HTTP\/1\.1 421 /);
   assert.match(await ask("http://evil.example/health", "127.0.0.1"), /^HTTP\/1\.1 421 /);
   assert.match(await ask("/health", "a b<"), /^HTTP\/1\.1 421 /);
-  assert.match(await ask("/health", "127.0.0.1\r\nHost: evil.example"), /^HTTP\/1\.1 421 /);
-  assert.equal(world.counters.total("http_refusals_total", { reason: "wrong_host" }), 4);
+  // Two Host headers: since 2.9 Deno itself refuses them.
+  const twice = await ask("/health", "127.0.0.1\r\nHost: evil.example");
+  assert.match(twice, /^HTTP\/1\.1 4(?:21|00) /);
+  const refused = twice.startsWith("HTTP/1.1 421") ? 4 : 3;
+  assert.equal(world.counters.total("http_refusals_total", { reason: "wrong_host" }), refused);
 });
 
 Deno.test("over a socket: a body that is declared too long or has no end is refused, and the connection closed", async () => {
   await using world = await listen({ limits: { maxBodyBytes: 1_000 } });
-  const declared = await exchange(world.port, `${WAKE}Content-Length: 1001\r\n\r\nabc`);
+  const declared = await exchange(world.port, `${WAKE}Content-Length: 1001\r\n\r\nabc`, CLOSED);
   assert.match(declared, /^HTTP\/1\.1 413 /);
   const chunk = `400\r\n${"a".repeat(1024)}\r\n`;
-  const chunked = await exchange(world.port, `${WAKE}Transfer-Encoding: chunked\r\n\r\n${chunk}`);
+  const chunked = await exchange(world.port, `${WAKE}Transfer-Encoding: chunked\r\n\r\n${chunk}`, CLOSED);
   assert.match(chunked, /^HTTP\/1\.1 413 /);
   assert.equal(world.woken.times, 0);
 });
@@ -94,7 +102,7 @@ Deno.test("over a socket: a body that stops halfway is refused in time", async (
 Deno.test("over a socket: a stranger's body is not waited for, and the connection closed", async () => {
   await using world = await listen();
   const head = WAKE.replace(TOKEN, "wrong");
-  assert.match(await exchange(world.port, `${head}Content-Length: 10\r\n\r\nabc`), /^HTTP\/1\.1 401 /);
+  assert.match(await exchange(world.port, `${head}Content-Length: 10\r\n\r\nabc`, CLOSED), /^HTTP\/1\.1 401 /);
 });
 
 Deno.test("over a socket: a sender that goes away in the middle leaves no bug behind", async () => {
@@ -118,7 +126,7 @@ Deno.test("`stop` lets what is under way finish, and turns away what comes meanw
   assert.match(await readUntil(slow, /100 Continue\r\n\r\n/), /100/);
   const stopped = world.server.stop();
   await send(other, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-  assert.match(await readUntil(other), /^HTTP\/1\.1 503 [^]*"stopping"/);
+  assert.match(await readUntil(other, CLOSED), /^HTTP\/1\.1 503 [^]*"stopping"/);
   await send(slow, "abc");
   assert.match(await readUntil(slow), /^HTTP\/1\.1 202 [^]*\{"woken":true\}/);
   await stopped;

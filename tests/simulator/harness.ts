@@ -80,7 +80,10 @@ export class Run implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<Line>();
     const look = () => {
       const index = this.#unread.findIndex(fits);
-      if (index !== -1) resolve(this.#unread.splice(index, 1)[0]);
+      if (index === -1) return;
+      // At once: more lines may come before the caller goes on, and this one must not take them too.
+      this.#waiters.delete(look);
+      resolve(this.#unread.splice(index, 1)[0]);
     };
     const timer = setTimeout(
       () => reject(new Error(`no such line came; left: ${JSON.stringify(this.#unread)}`)),
