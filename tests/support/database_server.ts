@@ -94,6 +94,7 @@ async function start(engine: "mariadb" | "mysql", folder: string, options: Serve
     },
     freeze() {
       Deno.kill(pid, "SIGSTOP");
+      while (!isStopped(pid));
       state = "frozen";
     },
     thaw() {
@@ -159,6 +160,15 @@ async function script(...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(SCRIPT, { args, stdin: "null" }).output();
   if (!success) throw new Error(`scripts/mysql-server ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
+}
+
+/** A signal takes a moment to reach every thread; until then one of them may still answer. */
+function isStopped(pid: number): boolean {
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
+    if (stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "T") return false;
+  }
+  return true;
 }
 
 function temporary(): string {
