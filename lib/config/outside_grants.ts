@@ -14,8 +14,11 @@ export type QueryGrant = (descriptor: Deno.PermissionDescriptor) => Deno.Permiss
 export interface OutsideGrants {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Warning[];
+  /** Every setting of which something is refused, those included whose folder lies in another refused one. */
+  readonly settings: ReadonlySet<string>;
 }
 
+const USUAL_PROGRAM = "signal-cli";
 const SAME_MACHINE = ["localhost", "127.0.0.1", "::1"];
 
 /**
@@ -35,7 +38,7 @@ export function outsideGrants(
     // A folder below a refused one needs no line of its own.
     if (isPath(reach) && refused.some((other) => other !== reach && isAbove(other, reach))) continue;
     // Deno looks names up on PATH at its start, and then cannot tell a program that is absent from one it may not run.
-    if (reach.kind === "run" && GENERAL_PERMISSIONS.run.includes(reach.target)) {
+    if (reach.kind === "run" && reach.target === USUAL_PROGRAM) {
       warnings.push({
         name: reach.setting,
         warning: `${reach.target} is not on PATH, or this program was compiled for another Signal client`,
@@ -48,7 +51,7 @@ export function outsideGrants(
       .map(({ kind }) => kind);
     problems.set(key, problemOf(reach, kinds, query, options.envFile));
   }
-  return { problems: [...problems.values()], warnings };
+  return { problems: [...problems.values()], warnings, settings: new Set(refused.map(({ setting }) => setting)) };
 }
 
 function problemOf(reach: Reach, kinds: readonly string[], query: QueryGrant, envFile: string | undefined): Problem {
@@ -78,8 +81,7 @@ function acceptedInstead(reach: Reach, query: QueryGrant): string | undefined {
     return folders.length === 0 ? undefined : `a path below ${folders.join(", ")}`;
   }
   if (reach.kind === "run") {
-    const names = GENERAL_PERMISSIONS.run.filter((command) => granted({ name: "run", command }));
-    return names.length === 0 ? undefined : `one of ${names.join(", ")}, found on PATH`;
+    return granted({ name: "run", command: USUAL_PROGRAM }) ? `${USUAL_PROGRAM}, found on PATH` : undefined;
   }
   // To Deno these are different hosts, so the other spelling may be the one that was compiled in.
   const port = Number(reach.target.slice(reach.target.lastIndexOf(":") + 1));

@@ -23,17 +23,16 @@ export const checkCommand: CommandSpec = {
     const files = "config" in result ? await inspectFiles(result.config) : { problems: [], warnings: [] };
     const outside = "config" in result
       ? outsideGrants(result.config, (descriptor) => Deno.permissions.querySync(descriptor).state, {
-        envFile: result.file,
+        envFile: invocation.text("env-file") === "-" ? undefined : result.file,
       })
-      : { problems: [], warnings: [] };
-    // What may not be touched could not be looked at either: one line is enough.
-    const refused = new Set(outside.problems.map(({ name }) => name));
+      : undefined;
     const problems = [
       ...("problems" in result ? result.problems : []),
-      ...outside.problems,
-      ...files.problems.filter(({ name }) => !refused.has(name)),
+      ...outside?.problems ?? [],
+      // What may not be touched could not be looked at either: one line is enough.
+      ...files.problems.filter(({ name }) => !outside?.settings.has(name)),
     ];
-    const warnings = [...result.warnings, ...outside.warnings, ...files.warnings];
+    const warnings = [...result.warnings, ...outside?.warnings ?? [], ...files.warnings];
     const ok = problems.length === 0;
     if (invocation.flag("json")) {
       printJson(terminal, { ok, file: result.file ?? null, problems, warnings });
