@@ -16,7 +16,7 @@ export interface OptionSpec {
 }
 
 export interface ArgumentSpec {
-  /** As it is shown: `<key>` is needed, `[key]` is not. */
+  /** As it is shown: `<key>` is needed, `[key]` is not, `[keys...]` takes several. */
   readonly name: string;
   readonly description: string;
 }
@@ -31,6 +31,8 @@ export interface Example {
 export interface Invocation {
   flag(name: string): boolean;
   text(name: string): string | undefined;
+  /** Every word of an argument that takes several (`[ids...]`, named `ids`). */
+  list(name: string): readonly string[];
 }
 
 export interface CommandSpec {

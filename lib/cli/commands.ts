@@ -9,9 +9,14 @@ import { affiliatesActivateCommand, affiliatesDeactivateCommand } from "./comman
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { demoOrderCommand } from "./commands/demo_order.ts";
+import { dlqDropCommand } from "./commands/dlq_drop.ts";
+import { dlqListCommand } from "./commands/dlq_list.ts";
+import { dlqReplayCommand } from "./commands/dlq_replay.ts";
+import { dlqShowCommand } from "./commands/dlq_show.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { healthCommand } from "./commands/health.ts";
 import { migrateCommand } from "./commands/migrate.ts";
-import { dlqListCommand, outboxListCommand } from "./commands/outbox_list.ts";
+import { outboxListCommand } from "./commands/outbox_list.ts";
 import { runCommand } from "./commands/run.ts";
 import { templatesCheckCommand } from "./commands/templates_check.ts";
 import { templatesListCommand } from "./commands/templates_list.ts";
@@ -32,7 +37,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   affiliatesActivateCommand,
   affiliatesDeactivateCommand,
   outboxListCommand,
+  explainCommand,
   dlqListCommand,
+  dlqShowCommand,
+  dlqReplayCommand,
+  dlqDropCommand,
   versionCommand,
 ];
 

@@ -106,11 +106,16 @@ function invocationOf(command: Command): Invocation {
       const value = values.get(name);
       return typeof value === "string" ? value : undefined;
     },
+    list: (name) => {
+      const value = values.get(name);
+      return Array.isArray(value) ? value.filter((word) => typeof word === "string") : [];
+    },
   };
 }
 
-function argumentTerm(argument: { name(): string; required: boolean }): string {
-  return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
+function argumentTerm(argument: { name(): string; required: boolean; variadic: boolean }): string {
+  const name = argument.variadic ? `${argument.name()}...` : argument.name();
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 function examplesText(spec: CommandSpec, { paint }: ProgramOptions): string {

@@ -90,6 +90,15 @@ async function seed(database: string): Promise<void> {
   const db = new DatabaseSync(database);
   db.exec("INSERT INTO orders (client, total) VALUES ('Noor', '12.50')");
   db.exec("INSERT INTO affiliates (phone_number, token) VALUES ('+33199000104', 'ABCDEFGHIJKL')");
+  // Two dead messages and one that waits.
+  const columns = "state, reason, account, lane, due_at_ms, expires_at_ms, kind, origin_kind, origin_key, " +
+    "origin_generation, created_at_ms, recipient, body";
+  for (const [state, reason] of [["dead", "'unregistered'"], ["dead", "'expired'"], ["queued", "NULL"]]) {
+    db.exec(
+      `INSERT INTO outbox (${columns}) VALUES ('${state}', ${reason}, 'signal:+33199000100', 'a', 0, 9999999999999,
+         'alert', 'alert', 'test', 1, 0, 'signal:tel:+33199000103', 'text')`,
+    );
+  }
   db.close();
 }
 

@@ -1,88 +1,113 @@
-/** `outbox list`, `dlq list` @module */
-import type { MessageState } from "../../domain/message.ts";
-import type { OutboxListing } from "../../store/port.ts";
+/** `outbox list` @module */
+import {
+  type Address,
+  isPhoneNumber,
+  isServiceId,
+  isSignalGroupId,
+  makeAci,
+  makeGroup,
+  makeTel,
+} from "../../domain/address.ts";
+import type { OutboxListing, OutboxStore } from "../../store/port.ts";
 import { type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
-import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { showAddress } from "../screen/mask.ts";
 import { type Painter, painter } from "../screen/paint.ts";
 import { type Column, renderTable } from "../screen/table.ts";
 import { formatSpan } from "../screen/when.ts";
 import { withStore } from "../store.ts";
-import { SHOW_NUMBERS } from "./shared.ts";
+import { notAccepted, oneOf, SHOW_NUMBERS, wholeNumber } from "./shared.ts";
 
 const DEFAULT_LIMIT = 50;
 const LARGEST_LIMIT = 1000;
+/** States of messages that are not finished. */
+const STATES = ["queued", "sending", "unknown", "dead"] as const;
+const DEFAULT_STATES = ["queued", "sending", "unknown"] as const;
+type State = typeof STATES[number];
 
-interface Kind {
-  readonly path: readonly [string, string];
-  readonly summary: string;
-  readonly details: string;
-  readonly example: string;
-  readonly states: readonly MessageState[];
-  readonly none: string;
-}
-
-function command(kind: Kind): CommandSpec {
-  return {
-    path: kind.path,
-    summary: kind.summary,
-    details: kind.details,
-    options: [
-      { flags: "--limit <count>", description: `at most so many (default ${DEFAULT_LIMIT})` },
-      { flags: "--after <id>", description: "only messages with a greater id: the next page" },
-      SHOW_NUMBERS,
-      JSON_OUTPUT,
-      ENV_FILE,
-    ],
-    examples: [{ line: `signal-automation ${kind.path.join(" ")} --limit 20`, meaning: kind.example }],
-    run(invocation, context) {
-      const limit = wholeNumber(invocation.text("limit"), "--limit", 1, LARGEST_LIMIT) ?? DEFAULT_LIMIT;
-      const afterId = wholeNumber(invocation.text("after"), "--after", 0, Number.MAX_SAFE_INTEGER);
-      return withStore(invocation, context, async (store) => {
-        const { terminal, clock } = context;
-        const showNumbers = invocation.flag("show-numbers");
-        const rows = await store.outbox.list({ states: kind.states, limit, ...(afterId !== undefined && { afterId }) });
-        if (invocation.flag("json")) {
-          printJson(terminal, rows.map((row) => forPrograms(row, showNumbers)));
-          return EXIT.done;
-        }
-        const paint = painter(terminal.outInfo.colour);
-        if (rows.length === 0) terminal.out(`${kind.none}\n`);
-        terminal.out(
-          renderTable(rows, columns(kind, paint, clock.nowMs(), showNumbers), paint, terminal.outInfo.columns),
-        );
-        if (rows.length === limit) {
-          terminal.out(`\nThere may be more: ${kind.path.join(" ")} --after ${rows.at(-1)!.id}\n`);
-        }
-        return EXIT.done;
-      });
-    },
-  };
-}
-
-export const outboxListCommand: CommandSpec = command({
+export const outboxListCommand: CommandSpec = {
   path: ["outbox", "list"],
   summary: "List messages that are not finished",
-  details: "Oldest first. Texts are not shown.",
-  example: "what waits, and why",
-  states: ["queued", "sending", "unknown"],
-  none: "Nothing waits: every message is finished.",
-});
+  details: "Oldest first. Texts are not shown. What one of them waits for: signal-automation explain ID",
+  options: [
+    { flags: "--state <states>", description: `only these, with commas between: ${STATES.join(", ")}` },
+    { flags: "--to <recipient>", description: "only to this number, Signal service id or group id" },
+    { flags: "--limit <count>", description: `at most so many (default ${DEFAULT_LIMIT})` },
+    { flags: "--after <id>", description: "only messages with a greater id: the next page" },
+    SHOW_NUMBERS,
+    JSON_OUTPUT,
+    ENV_FILE,
+  ],
+  examples: [
+    { line: "signal-automation outbox list --limit 20", meaning: "what waits, and why" },
+    { line: "signal-automation outbox list --state sending,unknown", meaning: "what is being handed over" },
+  ],
+  run(invocation, context) {
+    const limit = wholeNumber(invocation.text("limit"), "--limit", 1, LARGEST_LIMIT) ?? DEFAULT_LIMIT;
+    const afterId = wholeNumber(invocation.text("after"), "--after", 0, Number.MAX_SAFE_INTEGER) ?? 0;
+    const states = readStates(invocation.text("state"));
+    const to = readRecipient(invocation.text("to"));
+    return withStore(invocation, context, async (store) => {
+      const { terminal, clock } = context;
+      const showNumbers = invocation.flag("show-numbers");
+      const rows = await read(store.outbox, { states, to, afterId, limit });
+      if (invocation.flag("json")) {
+        printJson(terminal, rows.map((row) => forPrograms(row, showNumbers)));
+        return EXIT.done;
+      }
+      const paint = painter(terminal.outInfo.colour);
+      if (rows.length === 0) {
+        const all = states.length === DEFAULT_STATES.length && to === undefined;
+        terminal.out(all ? "Nothing waits: every message is finished.\n" : "There is no such message.\n");
+      }
+      terminal.out(
+        renderTable(rows, columns(states, paint, clock.nowMs(), showNumbers), paint, terminal.outInfo.columns),
+      );
+      if (rows.length === limit) terminal.out(`\nThere may be more: outbox list --after ${rows.at(-1)!.id}\n`);
+      return EXIT.done;
+    });
+  },
+};
 
-export const dlqListCommand: CommandSpec = command({
-  path: ["dlq", "list"],
-  summary: "List messages that were given up, with the reason",
-  details: "Oldest first. Texts are not shown.",
-  example: "what did not arrive, and why",
-  states: ["dead"],
-  none: "There are no dead letters.",
-});
+function readStates(text: string | undefined): readonly State[] {
+  if (text === undefined) return DEFAULT_STATES;
+  return [...new Set(text.split(",").map((word) => oneOf(word.trim(), "--state", STATES)!))];
+}
+
+/** @throws {CliProblem} `usage` */
+function readRecipient(text: string | undefined): Address | undefined {
+  if (text === undefined) return undefined;
+  if (isPhoneNumber(text)) return makeTel(text);
+  if (isServiceId(text.toLowerCase())) return makeAci(text);
+  if (isSignalGroupId(text)) return makeGroup(text);
+  throw notAccepted("--to", "a phone number as +441632960001, a Signal service id, or a group id");
+}
+
+/** The table has no index by recipient, so pages are read until enough fit. */
+async function read(
+  outbox: OutboxStore,
+  { states, to, afterId, limit }: {
+    readonly states: readonly State[];
+    readonly to: Address | undefined;
+    readonly afterId: number;
+    readonly limit: number;
+  },
+): Promise<readonly OutboxListing[]> {
+  if (to === undefined) return await outbox.list({ states, afterId, limit });
+  const fitting: OutboxListing[] = [];
+  for (let after = afterId; fitting.length < limit;) {
+    const page = await outbox.list({ states, afterId: after, limit: LARGEST_LIMIT });
+    fitting.push(...page.filter((row) => row.recipient === to));
+    if (page.length < LARGEST_LIMIT) break;
+    after = page.at(-1)!.id;
+  }
+  return fitting.slice(0, limit);
+}
 
 /** A column appears only where it differs between rows: every dead letter is dead and has no next try. */
 function columns(
-  { states }: Kind,
+  states: readonly State[],
   paint: Painter,
   nowMs: number,
   showNumbers: boolean,
@@ -118,13 +143,4 @@ function forPrograms(row: OutboxListing, showNumbers: boolean): object {
     createdAt: new Date(row.createdAtMs).toISOString(),
     dueAt: new Date(row.dueAtMs).toISOString(),
   };
-}
-
-function wholeNumber(text: string | undefined, name: string, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^[0-9]{1,16}$/.test(text) && value >= min && value <= max) return value;
-  throw new CliProblem(EXIT.usage, `${name}: not accepted`, {
-    details: [`accepted: a whole number from ${min} to ${max}`],
-  });
 }

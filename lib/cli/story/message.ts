@@ -1,0 +1,122 @@
+/** The story of one message. @module */
+import type { FailedMember } from "../../domain/message.ts";
+import type { OutboxStory } from "../../store/port.ts";
+import { showAddress } from "../screen/mask.ts";
+import { nameOf, recipientOf, STATE_TEXTS } from "./names.ts";
+import { messageOutlook } from "./outlook.ts";
+import { DROP_TEXTS, reasonText, SILENCE_TEXTS } from "./reasons.ts";
+import type { MessageStory, Try } from "./story.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** @returns undefined when there is no such message */
+export async function messageStory(id: number, around: Surroundings): Promise<MessageStory | undefined> {
+  const { store, config, showNumbers, showText } = around;
+  const found = await store.outbox.find(id);
+  if (found === undefined) return undefined;
+  const { state, kind, origin, reason } = found;
+  const attempts = triesOf(found);
+  return {
+    type: "message",
+    id,
+    state,
+    what: nameOf(kind, origin),
+    to: recipientOf(found.recipient, config, showNumbers),
+    kind,
+    origin,
+    reason,
+    verdict: verdictOf(found),
+    enqueuedAtMs: found.createdAtMs,
+    expiresAtMs: state === "dead" ? undefined : found.expiresAtMs,
+    finishedAtMs: found.finishedAtMs,
+    tries: { used: found.attempts, allowed: config.delivery.maxRetries + 1 },
+    replays: Math.max(found.replays, attempts.some(({ beforeReplay }) => beforeReplay) ? 1 : 0),
+    attempts,
+    receipts: found.receipts.map(({ member, kind, atMs }) => ({
+      from: member === undefined ? "somebody unnamed" : showAddress(member, showNumbers),
+      kind,
+      atMs,
+    })),
+    notReached: notReached(found, showNumbers),
+    text: showText ? await store.outbox.body(id) : undefined,
+    ...await messageOutlook(found, around),
+  };
+}
+
+function verdictOf({ state, reason, timeline }: OutboxStory): string {
+  const is = `It ${STATE_TEXTS[state]}`;
+  if (state === "dead") return `${is}. ${reasonText(reason).what}`;
+  if (state === "dropped") {
+    if (reason !== undefined && Object.hasOwn(DROP_TEXTS, reason)) {
+      return `${is}. ${DROP_TEXTS[reason as keyof typeof DROP_TEXTS]}`;
+    }
+    return reason === undefined ? `${is}.` : `${is}: ${reason}.`;
+  }
+  const last = timeline.at(-1);
+  if (state === "accepted" && last?.reason === "receipt") return `${is}: a receipt proved that it had arrived.`;
+  return `${is}.`;
+}
+
+function triesOf(message: OutboxStory): readonly Try[] {
+  const before = triesBeforeReplay(message);
+  return message.timeline.map((line, at) => {
+    const last = at === before ? 0 : message.timeline[at - 1]?.attempts ?? 0;
+    return {
+      number: at + 1,
+      beforeReplay: at < before,
+      handedOverAtMs: line.handedOverAtMs,
+      tookMs: Math.max(0, line.endedAtMs - line.handedOverAtMs),
+      outcome: line.outcome,
+      reason: line.reason,
+      counted: line.attempts > last,
+      text: outcomeText(line),
+    };
+  });
+}
+
+/**
+ * A replay leaves no line. Of an unfinished message the row counts replays, and its age began with the last one; of a
+ * finished one only the lines are left: tries that count from zero again, or go on after a refusal.
+ * @returns how many lines are older than the last replay
+ */
+function triesBeforeReplay({ state, replays, timeline, createdAtMs }: OutboxStory): number {
+  if (state === "queued" || state === "sending" || state === "unknown" || state === "dead") {
+    return replays === 0 ? 0 : timeline.filter(({ handedOverAtMs }) => handedOverAtMs < createdAtMs).length;
+  }
+  const first = timeline.findLastIndex((line, at) => {
+    const previous = timeline[at - 1];
+    return previous !== undefined && (line.attempts < previous.attempts || previous.outcome === "refused");
+  });
+  return Math.max(0, first);
+}
+
+function outcomeText({ outcome, reason, remoteId }: OutboxStory["timeline"][number]): string {
+  switch (outcome) {
+    case "accepted":
+      return reason === "receipt" ? "accepted, as a receipt proved" : "accepted by Signal";
+    case "retry":
+      return `not accepted. ${reasonText(reason).what}`;
+    case "refused":
+      return `refused for good. ${reasonText(reason).what}`;
+    case "paused":
+      return remoteId === undefined
+        ? `not sent. ${reasonText(reason).what}`
+        : `answered with an error, but may have arrived all the same. ${reasonText(reason).what}`;
+    default:
+      return reason !== undefined && Object.hasOwn(SILENCE_TEXTS, reason)
+        ? SILENCE_TEXTS[reason as keyof typeof SILENCE_TEXTS]
+        : "handed over, but how it ended is not known";
+  }
+}
+
+/** Members that the accepted try left out. */
+function notReached({ timeline }: OutboxStory, showNumbers: boolean): MessageStory["notReached"] {
+  return timeline.flatMap(({ outcome, detail }) => {
+    if (outcome !== "accepted" || detail === undefined) return [];
+    const { failedMembers = [] } = JSON.parse(detail) as { failedMembers?: readonly FailedMember[] };
+    return failedMembers.map(({ address, reason }) => ({
+      who: address === undefined ? "a member without a known address" : showAddress(address, showNumbers),
+      reason,
+      text: reasonText(reason).what,
+    }));
+  });
+}
