@@ -1,10 +1,11 @@
 /**
- * Finds the settings: the process environment first, then one file (design §6). The environment is asked name by
- * name, because the compiled program may not list it.
+ * Finds the settings: the process environment first, then systemd's credentials, then one file (design §6). The
+ * environment is asked name by name, because the compiled program may not list it.
  *
  * @module
  */
 import { ConfigError } from "../domain/errors.ts";
+import { readCredentials } from "./credentials.ts";
 import { type EnvFile, parseEnvFile } from "./env_file.ts";
 import { parseConfig, type ParseResult } from "./parse.ts";
 import type { Problem, RawValue, Warning } from "./problems.ts";
@@ -69,6 +70,9 @@ export async function findSettings(options: LoadOptions = {}): Promise<Found> {
       const origin = { file: chosen.name, line: entry.line };
       if (entry.value !== undefined) values.set(name, { value: entry.value, origin });
     }
+  }
+  for (const [name, value] of await readCredentials(askForOwn(getEnv, "CREDENTIALS_DIRECTORY"))) {
+    values.set(name, value);
   }
   for (const name of [...Object.keys(SETTINGS), ...NOT_YET_SUPPORTED]) {
     const value = askForOwn(getEnv, name);

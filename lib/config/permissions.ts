@@ -147,7 +147,7 @@ export const CHECKOUT_PERMISSIONS = { ...GENERAL_PERMISSIONS, read: true, write:
 /** Why each kind of permission is there, for `scripts/compile.ts --explain`. */
 export const PERMISSION_REASONS: Readonly<Record<keyof PermissionList, string>> = {
   env: "the settings, and what the libraries and signal-cli ask for; no other variable can be seen",
-  read: "settings, templates, state, journal, spool, and the socket of a local database",
+  read: "settings, credentials, templates, state, journal, spool, and the socket of a local database",
   write: "state, journal, spool, log files, and the socket of a local database",
   run: "the Signal client, the service manager, and readiness; found on PATH, nothing else can be started",
   sys: "what the program asks of the machine",
