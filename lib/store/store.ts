@@ -27,7 +27,7 @@ import { leaseQueries } from "./queries/leases.ts";
 import { ordersQueries } from "./queries/orders.ts";
 import { OrdersTableReader } from "./queries/orders_table.ts";
 import { outboxQueries } from "./queries/outbox.ts";
-import { readPulse } from "./queries/pulse.ts";
+import { PulseReader } from "./queries/pulse.ts";
 import { readSchemaVersion } from "./queries/schema.ts";
 import { stateQueries } from "./queries/state.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
@@ -66,6 +66,7 @@ export class EngineStore implements Store {
   readonly state: StateStore;
   readonly #scope: Scope;
   readonly #ordersTable: OrdersTableReader;
+  readonly #pulse: PulseReader;
   readonly #counters: Counters;
 
   constructor(
@@ -76,6 +77,7 @@ export class EngineStore implements Store {
     this.engine = of.dialect.name;
     this.#counters = deps.counters ?? noCounters;
     this.#ordersTable = new OrdersTableReader(of, deps.clock, options.ordersTimezone);
+    this.#pulse = new PulseReader(this.#ordersTable, deps.clock);
     this.#scope = new Scope(of.db, of.dialect, (name, work) => this.#transaction(name, work));
     const session = this.#session(this.#scope);
     this.leases = session.leases;
@@ -91,7 +93,7 @@ export class EngineStore implements Store {
   }
 
   pulse(): Promise<Pulse> {
-    return readPulse(this.#scope, this.#ordersTable);
+    return this.#pulse.read(this.#scope);
   }
 
   ping(timeoutMs: number): Promise<void> {

@@ -10,7 +10,7 @@ import { ordersQueries } from "../../lib/store/queries/orders.ts";
 import { OrdersTableReader } from "../../lib/store/queries/orders_table.ts";
 import { inboxQueries } from "../../lib/store/queries/inbox.ts";
 import { outboxQueries } from "../../lib/store/queries/outbox.ts";
-import { readPulse } from "../../lib/store/queries/pulse.ts";
+import { PulseReader } from "../../lib/store/queries/pulse.ts";
 import { Scope } from "../../lib/store/scope.ts";
 import { sqliteEngine } from "../../lib/store/sqlite/open.ts";
 import { type TestDatabase, testDeps } from "../support/databases.ts";
@@ -95,7 +95,7 @@ everyEngine("no hot statement reads history", async (db) => {
   const sending = ids.slice(0, 64);
 
   const calls: [string, () => Promise<unknown>][] = [
-    ["pulse", () => readPulse(scope, table)],
+    ["pulse", () => new PulseReader(table, testDeps.clock).read(scope)],
     [
       "enqueue",
       () => outbox.enqueue(Array.from({ length: 64 }, (_, i) => message(900 + i, "t", { idempotencyKey: `k${i}` }))),
