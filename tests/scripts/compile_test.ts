@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
-import { compile, permissionFlags } from "../../scripts/compile.ts";
-import { GENERAL_PERMISSIONS } from "../../lib/config/permissions.ts";
-
-const ROOT = new URL("../../", import.meta.url).pathname;
-const TIMEOUT_MS = 300_000;
-const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** The runtime to embed: as given, else from scripts/denort where npm has it, else whatever Deno downloads. */
-async function useRuntime(): Promise<void> {
-  if (Deno.env.get("DENORT_BIN") !== undefined || Deno.build.target !== "x86_64-unknown-linux-gnu") return;
-  const { success, stdout } = await new Deno.Command(`${ROOT}scripts/denort`, { stderr: "inherit" }).output();
-  if (success) Deno.env.set("DENORT_BIN", decode(stdout).trim());
-}
+import { GENERAL_GRANTS } from "../../lib/config/permissions.ts";
+import { compile } from "../../scripts/compile.ts";
+import { explain, permissionFlags } from "../../scripts/compile/flags.ts";
+import { checkRuntime, TARGETS } from "../../scripts/compile/runtime.ts";
+import { decode, inFolder, ROOT, TIMEOUT_MS, useRuntime } from "./support.ts";
 
 const ENTRY = `import { show } from "./lib/show.ts";
 await show(import.meta.dirname!);
@@ -96,11 +88,47 @@ Deno.test("compile() says which step failed and shows the compiler's words", asy
 
 Deno.test("permissionFlags() names everything, never grants all, and knows how 2.9 counts unix sockets", () => {
   for (const version of ["2.7.11", "2.9.6"]) {
-    const flags = permissionFlags(GENERAL_PERMISSIONS, version);
+    const flags = permissionFlags(GENERAL_GRANTS, version);
     for (const { flag, why } of flags) {
       assert.ok(why.length > 0);
       assert.doesNotMatch(flag, /^(?:-A|--allow-all|--allow-(?:env|read|write|run|sys|ffi))$|\*|unix:/);
     }
     assert.match(flags.at(-1)!.why, version === "2.9.6" ? /network/ : /files/);
   }
+  const socket = { ...GENERAL_GRANTS, write: { "/run/a,b.sock": "DB_SOCKET: the database's socket" }, net: {} };
+  assert.ok(permissionFlags(socket, "2.9.6").some(({ flag }) => flag === "--allow-net=unix:/run/a,,b.sock"));
+  const flags = permissionFlags(socket, "2.7.11").map(({ flag }) => flag);
+  assert.ok(flags.includes("--allow-write=/run/a,,b.sock"));
+  assert.ok(!flags.some((flag) => flag.startsWith("--allow-net")), "nothing granted, no flag");
+});
+
+Deno.test("explain() gives a reason for every flag and every name in it", () => {
+  const text = explain(permissionFlags(GENERAL_GRANTS, "2.7.11"));
+  for (const kind of ["env", "read", "write", "run", "sys"] as const) {
+    for (const name of Object.keys(GENERAL_GRANTS[kind])) {
+      const lines = text.split("\n").filter((line) => line.startsWith("      ") && / \S/.test(line));
+      assert.ok(lines.some((line) => line.trim().split(": ")[0]!.split(" ").includes(name)), name);
+    }
+  }
+});
+
+Deno.test("A runtime for another machine is refused with what to do, before anything is compiled", async () => {
+  await inFolder(async (folder) => {
+    const header = (machine: number) => Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, ...new Array(14).fill(0), machine, 0);
+    await Deno.writeFile(`${folder}/x86`, header(0x3e));
+    await Deno.writeFile(`${folder}/arm`, header(0xb7));
+    const [x86, arm] = TARGETS as [string, string];
+    await checkRuntime(x86, `${folder}/x86`);
+    await checkRuntime(arm, `${folder}/arm`);
+    await checkRuntime(arm, undefined);
+    await assert.rejects(
+      checkRuntime(arm, `${folder}/x86`),
+      /is for x86_64-unknown-linux-gnu and not for aarch64[^]*DENORT_BIN=\$\(scripts\/denort aarch64-unknown-linux-gnu\) deno task compile/,
+    );
+    await assert.rejects(checkRuntime(x86, `${folder}/none`), /which cannot be read\. Without DENORT_BIN/);
+    await assert.rejects(
+      checkRuntime("riscv64", undefined),
+      /--target riscv64: accepted are x86_64-unknown-linux-gnu and aarch64/,
+    );
+  });
 });
