@@ -10,6 +10,7 @@ import { arrive, openDatabase } from "./app/database.ts";
 import { openHttp, registerHealth } from "./app/face.ts";
 import { bootedAtMs, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
+import { countingCriticals, Vitals } from "./app/vitals.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
 import { ORDERS_LEASE } from "./automations/orders/fence.ts";
 import { OrdersService } from "./automations/orders/service.ts";
@@ -73,7 +74,8 @@ export interface App {
 
 /** Builds and connects; nothing runs yet. @throws {ConfigError} */
 export function buildApp(options: AppOptions): App {
-  const { config, log, clock = systemClock, random = systemRandom } = options;
+  const { config, clock = systemClock, random = systemRandom } = options;
+  const log = countingCriticals(options.log, () => vitals.critical());
   const metrics = options.metrics ?? new Metrics();
   const store = openDatabase(config, { clock, random, counters: metrics });
   const account = makeSignalAccount(config.signal.number);
@@ -94,7 +96,10 @@ export function buildApp(options: AppOptions): App {
     counters: metrics,
     sendTimeoutMs: config.signal.timeoutMs,
     onReceipts: (some) => receipts.add(some),
-    onHeard: () => silence.heard(),
+    onHeard: () => {
+      silence.heard();
+      vitals.heard();
+    },
     maxQueuedEvents: config.delivery.queueSize,
   });
 
@@ -187,7 +192,13 @@ export function buildApp(options: AppOptions): App {
     unknownPolicy: (kind) => config.delivery.unknownPolicy[kind],
     softStopMs: SOFT_STOP_MS,
     work: lifecycle.work,
-    onSettled: (tx, rows) => tellOwners(tx, rows, alerts),
+    onSettled: async (tx, rows) => {
+      const told = await tellOwners(tx, rows, alerts);
+      return () => {
+        vitals.settled(rows);
+        told();
+      };
+    },
   });
 
   const receipts = new Receipts({
@@ -277,6 +288,7 @@ export function buildApp(options: AppOptions): App {
     onArrival: () => arrive(store, config, log),
     onFatal: fatal.resolve,
     onPulse: (found) => {
+      vitals.databaseClock(found.nowMs);
       if (found.outboxDue) dispatcher.look();
       if (found.inboxDue) inbox.look();
       if (found.ordersDue || found.ordersFlagged) ordersBell.ring();
@@ -294,7 +306,14 @@ export function buildApp(options: AppOptions): App {
       dispatcher.look();
       inbox.look();
       ordersBell.ring();
+      vitals.look();
     },
+  });
+  const vitals = new Vitals({
+    clock,
+    log: log.child("vitals"),
+    backlog: (nowMs) => store.outbox.backlog(nowMs),
+    reachable: () => pulse.condition().state === "live",
   });
 
   const status = new StatusFile({
@@ -316,6 +335,7 @@ export function buildApp(options: AppOptions): App {
     intake,
     alerts,
     silence,
+    vitals,
     http: () => http.condition(),
   });
   const http = openHttp({
@@ -364,6 +384,7 @@ export function buildApp(options: AppOptions): App {
     channel,
     leases,
     pulse,
+    vitals,
     http,
     status,
   ];
@@ -380,6 +401,7 @@ export function buildApp(options: AppOptions): App {
       lifecycle.stopIntake("signal");
       await http.stop();
       await pulse.stop();
+      await vitals.stop();
       await orders.stop();
       await silence.stop();
       await channel.unsubscribe();

@@ -20,6 +20,7 @@ import type { Log } from "../runtime/log.ts";
 import { type Condition, LIVE } from "../runtime/service.ts";
 import type { PulseService } from "../store/pulse.ts";
 import type { TemplateSet } from "../templates/template_set.ts";
+import type { Vitals } from "./vitals.ts";
 
 export interface Parts {
   readonly clock: Clock;
@@ -32,19 +33,23 @@ export interface Parts {
   readonly intake: Intake;
   readonly alerts: Alerts;
   readonly silence: SilenceWatch;
+  readonly vitals: Vitals;
   readonly http: () => Condition;
 }
 
 /** Every part says its own condition. */
 export function registerHealth(parts: Parts): Health {
-  const { pulse, channel, dispatcher, orders, templates, intake, alerts } = parts;
+  const { pulse, channel, dispatcher, orders, templates, intake, alerts, vitals } = parts;
   const health = new Health({ clock: parts.clock, version: parts.version });
-  health.register("database", () => pulse.condition());
+  health.register("database", () => ({ ...pulse.condition(), details: vitals.database() }));
   health.register("signal", () => ({
     ...channel.condition(),
-    details: { signal_cli: channel.signalCliVersion ?? "unknown" },
+    details: { signal_cli: channel.signalCliVersion ?? "unknown", ...vitals.signal() },
   }));
-  health.register("outbox", () => ({ ...outboxCondition(dispatcher), details: dispatcher.status() }));
+  health.register("outbox", () => ({
+    ...outboxCondition(dispatcher),
+    details: { ...dispatcher.status(), ...vitals.outbox() },
+  }));
   health.register("orders", () => orders.condition());
   health.register("templates", () => {
     const { file, source } = templates.status();
@@ -55,6 +60,7 @@ export function registerHealth(parts: Parts): Health {
     const spooling: Condition = { state: "degraded", reason: "spooling" };
     return { ...(intake.spooling ? spooling : LIVE), details: { bytes: intake.spooledBytes } };
   });
+  health.register("log", () => ({ ...LIVE, details: vitals.criticals() }), { optional: true });
   health.register("receiving", () => parts.silence.condition());
   health.register("alerts", () => alerts.condition(), { optional: true });
   health.register("http", parts.http, { optional: true });
