@@ -19,6 +19,8 @@ import type { Receipt } from "./envelope.ts";
 import { Intake } from "./intake.ts";
 import type { SpawnSignalCli } from "./process.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
+import { ChildConnector } from "./child_connector.ts";
+import type { Connector } from "./connector.ts";
 import { Supervisor, SUPERVISOR_TIMES, type SupervisorTimes } from "./supervisor.ts";
 
 /** How long one send may take, `SIGNAL_TIMEOUT`. */
@@ -34,6 +36,8 @@ export interface SignalChannelOptions {
   /** `SIGNAL_CLI_DATA_DIR`; default: signal-cli's own. */
   readonly dataDir?: string;
   readonly spawn: SpawnSignalCli;
+  /** In place of a child: an existing daemon. */
+  readonly connector?: Connector;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -102,14 +106,15 @@ export class SignalChannel implements Channel {
   async start(): Promise<void> {
     if (this.#supervisor !== undefined) throw new Error("the signal channel is already running");
     const { spawn, clock, random, log, counters, number, dataDir } = this.#o;
+    const times = { ...SUPERVISOR_TIMES, ...this.#o.times };
     this.#supervisor = new Supervisor({
-      args: signalCliArguments(number, dataDir),
-      spawn,
+      connector: this.#o.connector ??
+        new ChildConnector({ args: signalCliArguments(number, dataDir), spawn, clock, log, counters, times }),
       clock,
       random,
       log,
       counters,
-      times: { ...SUPERVISOR_TIMES, ...this.#o.times },
+      times,
       onNotifications: (notifications) => this.#intake.onNotifications(notifications),
       onReady: (rpc) => this.#intake.connected(rpc),
       onState: (trouble) => this.#setTrouble(trouble),

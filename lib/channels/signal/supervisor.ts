@@ -1,10 +1,9 @@
 /**
- * Keeps one `signal-cli … jsonRpc` running: start, readiness, end, start again. It knows processes and the
- * connection, and nothing of messages.
+ * Keeps one connection to signal-cli: connect, readiness, end, connect again. It knows neither processes nor messages.
  *
  * ```text
- *            spawn fails, ends, no answer                 ends, stops answering
- *   waiting ◀───────────────────────────── starting      ┌─────────────────────▶ waiting
+ *            cannot connect, no answer                    ends, stops answering
+ *   waiting ◀──────────────────────────── connecting     ┌─────────────────────▶ waiting
  *      │ backoff over                         ▲   │ `version` is answered
  *      └──────────────────────────────────────┘   └──────────▶ ready
  * ```
@@ -12,35 +11,25 @@
  * @module
  */
 import { ChannelUnavailable } from "../../domain/errors.ts";
-import { type Clock, DeadlineExceeded, within } from "../../runtime/clock.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Counters } from "../../runtime/counters.ts";
 import { describeError, type Log } from "../../runtime/log.ts";
 import type { Random } from "../../runtime/random.ts";
-import { classifyEnd, classifyStart, lockedError } from "./failures.ts";
-import { Life } from "./life.ts";
-import type { SignalCliProcess, SpawnSignalCli } from "./process.ts";
+import type { ChildTimes } from "./child_connector.ts";
+import type { Connection, Connector } from "./connector.ts";
 import type { RpcClient, RpcNotification } from "./rpc.ts";
 import { RpcUnanswered } from "./rpc_errors.ts";
-import { checkVersion, signalCliInfo } from "./version.ts";
 
 /** Times of the supervisor, in milliseconds. */
-export interface SupervisorTimes {
-  /** From spawn to the first answer: JVM start, account check and prekey upload over the network. */
-  readonly startTimeoutMs: number;
-  /** How long a child that waits for the account's lock is left waiting before it is started anew. */
-  readonly lockedTimeoutMs: number;
+export interface SupervisorTimes extends ChildTimes {
   /** Wait before the first restart; doubles with each further one. */
   readonly restartFirstMs: number;
   /** Longest wait before a restart. */
   readonly restartCapMs: number;
   /** Ready for this long: the next failure counts as the first again. */
   readonly healthyAfterMs: number;
-  /** For a `version` request that asks whether the child still answers. */
+  /** For a `version` request that asks whether signal-cli still answers. */
   readonly pingTimeoutMs: number;
-  /** After its input was closed: to answer what is in flight and end. */
-  readonly endTimeoutMs: number;
-  /** After SIGTERM, and again after SIGKILL. */
-  readonly killTimeoutMs: number;
 }
 
 export const SUPERVISOR_TIMES: SupervisorTimes = {
@@ -58,8 +47,7 @@ export const SUPERVISOR_TIMES: SupervisorTimes = {
 const RESTART_JITTER = 0.25;
 
 export interface SupervisorOptions {
-  readonly args: readonly string[];
-  readonly spawn: SpawnSignalCli;
+  readonly connector: Connector;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -78,7 +66,6 @@ export class Supervisor {
   #run: Promise<void> | undefined;
   #rpc: RpcClient | undefined;
   #version: string | undefined;
-  #probed = false;
   #checking: Promise<void> | undefined;
   /** Connections that were given up because nothing came any more. */
   readonly #frozen = new WeakSet<RpcClient>();
@@ -101,13 +88,13 @@ export class Supervisor {
     this.#run = this.#loop();
   }
 
-  /** Ends the child in order: input closed, then SIGTERM, then SIGKILL, each with its deadline. */
+  /** Ends the connection in order: what is in flight is answered first; each step has its deadline. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#run;
   }
 
-  /** A request was not answered in time: asks whether the child answers at all, and ends it if not. */
+  /** A request was not answered in time: asks whether signal-cli answers at all, and ends the connection if not. */
   suspect(): void {
     const rpc = this.rpc;
     if (rpc === undefined || this.#checking !== undefined) return;
@@ -128,6 +115,7 @@ export class Supervisor {
       }
     }
   }
+
   async #loop(): Promise<void> {
     const { clock, random, times, log, counters } = this.#o;
     const stopping = this.#stopping.signal;
@@ -145,82 +133,31 @@ export class Supervisor {
     }
   }
 
-  /** One life of the child. @returns why it ended */
+  /** One connection. @returns why it ended */
   async #once(onHealthy: () => void): Promise<ChannelUnavailable> {
-    const { clock, spawn, args } = this.#o;
+    const { clock, connector, onNotifications, onState } = this.#o;
     const stopping = this.#stopping.signal;
-    let child: SignalCliProcess;
+    let connection: Connection;
     try {
-      if (!this.#probed) {
-        this.#version = (await signalCliInfo(spawn, { clock, signal: stopping })).version;
-        this.#probed = true;
-      }
-      child = spawn(args);
+      connection = await connector.connect({ signal: stopping, onNotifications, onWaiting: onState });
     } catch (error) {
-      this.#probed = false;
       return asTrouble(error, stopping);
     }
-    const life = new Life(child, this.#o);
-    try {
-      await this.#untilReady(life);
-    } catch (error) {
-      this.#probed = false;
-      await life.end(false);
-      return asTrouble(error, stopping);
-    }
+    const { rpc } = connection;
     const readyAtMs = clock.monotonicMs();
-    this.#rpc = life.rpc;
+    this.#version = connection.version ?? this.#version;
+    this.#rpc = rpc;
     this.#o.log.info("signal-cli is ready", { version: this.#version });
-    this.#o.onReady(life.rpc);
-    this.#o.onState(undefined);
-    await Promise.race([life.over, aborted(stopping)]);
+    this.#o.onReady(rpc);
+    onState(undefined);
+    await Promise.race([connection.over, aborted(stopping)]);
     if (clock.monotonicMs() - readyAtMs >= this.#o.times.healthyAfterMs) onHealthy();
-    const status = await life.end(stopping.aborted);
+    const trouble = await connection.end(stopping.aborted);
     this.#rpc = undefined;
-    if (this.#frozen.has(life.rpc)) {
-      return new ChannelUnavailable("frozen", "signal-cli stopped answering and was ended. It is started again.");
+    if (this.#frozen.has(rpc)) {
+      return new ChannelUnavailable("frozen", "signal-cli stopped answering and was left. It is started again.");
     }
-    return classifyEnd(status);
-  }
-
-  /** Waits for the answer to `version`: signal-cli reads nothing before its account check is done (facts: signal.md §4.1). */
-  async #untilReady(life: Life): Promise<void> {
-    const { times } = this.#o;
-    const stopping = this.#stopping.signal;
-    const answer = life.rpc.request("version", undefined, {
-      timeoutMs: times.startTimeoutMs + times.lockedTimeoutMs,
-      signal: stopping,
-    });
-    const firstOf = [answer.then(() => "answered" as const), life.over.then(() => "over" as const)];
-    try {
-      let first = await within(
-        Promise.race([...firstOf, life.locked.then(() => "locked" as const)]),
-        times.startTimeoutMs,
-        "start of signal-cli",
-        stopping,
-      );
-      if (first === "locked") {
-        this.#o.onState(lockedError());
-        this.#o.log.warn("The Signal account is held by another process; signal-cli waits for it");
-        first = await within(Promise.race(firstOf), times.lockedTimeoutMs, "lock of the Signal account", stopping);
-      }
-      if (first === "over") throw classifyStart(await life.end(false), life.stderr.lines);
-      const result = await answer as { version?: unknown } | undefined;
-      if (typeof result?.version === "string") this.#version = result.version;
-    } catch (error) {
-      if (stopping.aborted || error instanceof ChannelUnavailable) throw error;
-      if (error instanceof DeadlineExceeded) {
-        throw life.isLocked ? lockedError() : new ChannelUnavailable(
-          "no_answer",
-          `signal-cli was started and gave no answer within ${times.startTimeoutMs / 1000} s.`,
-        );
-      }
-      if (error instanceof RpcUnanswered) throw classifyStart(await life.end(false), life.stderr.lines);
-      throw new ChannelUnavailable("refused_to_start", "signal-cli refused the request for its version.", {
-        cause: error,
-      });
-    }
-    checkVersion(this.#version);
+    return trouble;
   }
 }
 
