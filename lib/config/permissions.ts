@@ -69,6 +69,9 @@ const OWN_FOLDERS: Reasons = {
   "/var/run/mysqld": "as /run/mysqld: Debian's server names its socket through this older spelling",
 };
 
+/** Of every build: readable, never written. */
+const CREDENTIALS: Reasons = { "/run/credentials": "secrets that systemd hands over (LoadCredential=)" };
+
 const ENV: Reasons = {
   ...Object.fromEntries([...Object.keys(SETTINGS), ...NOT_YET_SUPPORTED].map((name) => [name, "a setting"])),
   ...OTHER_ENV_NAMES,
@@ -88,7 +91,7 @@ const SERVICE_PROGRAMS: Reasons = {
 /** The general build's permissions. */
 export const GENERAL_GRANTS: Grants = {
   env: sorted(ENV),
-  read: sorted({ ...OWN_FOLDERS, "/etc/signal-automation": "settings and templates" }),
+  read: sorted({ ...OWN_FOLDERS, ...CREDENTIALS, "/etc/signal-automation": "settings and templates" }),
   write: sorted(OWN_FOLDERS),
   run: sorted({ "signal-cli": "the Signal client", ...SERVICE_PROGRAMS }),
   sys: sorted(SYS),
@@ -102,7 +105,7 @@ export const GENERAL_GRANTS: Grants = {
  */
 export function deploymentGrants(config: Config, envFile: string): Grants {
   const kinds: Record<"read" | "write" | "net" | "run", Record<string, string>> = {
-    read: Object.fromEntries([...DEFAULT_ENV_FILES, envFile].map((path) => [path, "settings"])),
+    read: { ...CREDENTIALS, ...Object.fromEntries([...DEFAULT_ENV_FILES, envFile].map((path) => [path, "settings"])) },
     write: {},
     net: {},
     run: { ...SERVICE_PROGRAMS },
