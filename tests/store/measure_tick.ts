@@ -1,7 +1,7 @@
 /**
  * Measures the transaction of a dispatcher's tick on all engines: settle 64, mark 64, with durable commits.
  *
- *     scripts/deno run -A tests/store/measure_tick.ts [sqlite] [mariadb] [mysql]
+ *     scripts/deno run -A tests/store/measure_tick.ts [sqlite] [mariadb] [mysql] [mysql+binlog]
  *
  * Prints messages a second for 10,000 messages to 1,000 recipients (without handing them over), where the time of a tick
  * goes, and the same where each two messages settle an order.
@@ -126,14 +126,16 @@ async function measure(db: TestDatabase, withOrders: boolean): Promise<Measured>
   return rounds.toSorted((a, b) => a.perSecond - b.perSecond)[ROUNDS >> 1]!;
 }
 
-const engines = (Deno.args.length > 0 ? Deno.args : ["sqlite", "mariadb", "mysql"]) as DatabaseName[];
-for (const engine of engines) {
-  await using server = engine === "sqlite" ? undefined : await startServer(engine, { fast: false });
+const chosen = Deno.args.length > 0 ? Deno.args : ["sqlite", "mariadb", "mysql", "mysql+binlog"];
+for (const name of chosen) {
+  const [engine, binlog] = name.split("+") as [DatabaseName, string | undefined];
+  const args = binlog === undefined ? [] : ["--log-bin=binlog", "--sync-binlog=1", "--server-id=1"];
+  await using server = engine === "sqlite" ? undefined : await startServer(engine, { fast: false, args });
   await using db = await openTestStore(engine, server === undefined ? {} : { server });
   for (const withOrders of [false, true]) {
     const { perSecond, tickMs, partsMs } = await measure(db, withOrders);
     console.log(
-      `${engine}${withOrders ? ", orders" : ""}: ${Math.round(perSecond)} messages/s, ${tickMs.toFixed(2)} ms a tick`,
+      `${name}${withOrders ? ", orders" : ""}: ${Math.round(perSecond)} messages/s, ${tickMs.toFixed(2)} ms a tick`,
       partsMs,
     );
   }
