@@ -16,8 +16,9 @@ export interface Engine extends AsyncDisposable {
   readonly conditions: string;
   /** A fresh database with the product's tables. */
   open(): Promise<TestDatabase>;
-  /** Statements that clients sent to the server since it started; undefined where nobody counts. */
   readonly server: TestServer | undefined;
+  /** The server's process; undefined where the database lives in the service's own. */
+  readonly pid: number | undefined;
 }
 
 /** Why this engine cannot be measured here; undefined when it can. */
@@ -35,6 +36,7 @@ export async function startEngine(name: EngineName): Promise<Engine> {
       conditions: `SQLite ${version}, WAL, synchronous=FULL (set by the service)`,
       open: () => openTestStore("sqlite"),
       server: undefined,
+      pid: undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }
@@ -43,16 +45,18 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   const server = await startServer(product, { fast: false, args });
   const open = () => openTestStore(product, { server });
   let conditions: string;
+  let pid: number;
   {
     await using db = await open();
     const rows = await db.adminQuery(
-      "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog')",
+      "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'pid_file')",
     );
     const value = new Map(rows.map((row) => [String(row["Variable_name"]), String(row["Value"])]));
     conditions = `${product === "mariadb" ? "MariaDB" : "MySQL"} ${value.get("version")}, ` +
       `innodb_flush_log_at_trx_commit=${value.get("innodb_flush_log_at_trx_commit")}, ` +
       `log_bin=${value.get("log_bin")}` +
       (value.get("log_bin") === "ON" ? `, sync_binlog=${value.get("sync_binlog")}` : "");
+    pid = Number(await Deno.readTextFile(value.get("pid_file")!));
   }
-  return { name, conditions, open, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return { name, conditions, open, server, pid, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

@@ -52,7 +52,7 @@ export function render(report: Report, colour: boolean): readonly string[] {
     for (const figure of figures) {
       const mark = figure.reached === undefined ? " " : figure.reached ? "✓" : "✗";
       const text = `${mark} ${figure.label.padEnd(31)} ${figure.database.padEnd(12)} ` +
-        `${number(figure.median).padStart(7)} ${figure.unit.padEnd(5)} ${targetText(figure.target).padStart(8)}`;
+        `${number(figure.median).padStart(7)} ${figure.unit.padEnd(6)} ${targetText(figure.target).padStart(7)}`;
       lines.push(figure.reached === false ? paint(31, text) : text);
       if (figure.values.length > 1) {
         lines.push(paint(2, `    ${number(figure.min)} … ${number(figure.max)}   ${figure.conditions}`));
