@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { runCli } from "../../lib/cli/cli.ts";
 import type { CliContext } from "../../lib/cli/command.ts";
 import type { Terminal } from "../../lib/cli/screen/terminal.ts";
-import { systemClock } from "../../lib/runtime/clock.ts";
+import { type Clock, systemClock } from "../../lib/runtime/clock.ts";
 import { systemRandom } from "../../lib/runtime/random.ts";
 
 export const ROOT: string = join(import.meta.dirname!, "..", "..");
@@ -46,6 +46,8 @@ export interface CliOptions {
   readonly onErr?: (text: string) => void;
   /** Called with the listeners of signals as they are registered. */
   readonly onSignal?: CliContext["onSignal"];
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** Runs one command line in this process. */
@@ -80,7 +82,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     terminal,
     assetsDir: ROOT,
     version: VERSION,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: systemRandom,
     getEnv: (name) => options.env?.[name],
     onSignal: options.onSignal ?? (() => () => {}),

@@ -58,7 +58,7 @@ export const dlqListCommand: CommandSpec = {
       const found = [
         ...(await store.outbox.deadLetters(page)).map((row) => outbound(row, showNumbers)),
         ...(await store.inbox.deadLetters(page)).map(inbound),
-      ].sort((a, b) => a.diedAtMs - b.diedAtMs || a.id - b.id);
+      ].sort((a, b) => a.diedAtMs - b.diedAtMs || b.direction.localeCompare(a.direction) || a.id - b.id);
       const rows = found.slice(0, limit);
       if (invocation.flag("json")) {
         printJson(terminal, rows.map(forPrograms));

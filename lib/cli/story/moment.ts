@@ -21,6 +21,10 @@ export class Moments {
     return distance > 0 ? `in ${formatSpan(distance)}` : `${formatSpan(-distance)} ago`;
   }
 
+  isAhead(ms: number): boolean {
+    return ms > this.nowMs;
+  }
+
   /** `2026-01-31 14:05:09 (5 min ago)` */
   full(ms: number): string {
     return `${this.at(ms)} (${this.relative(ms)})`;

@@ -135,7 +135,8 @@ class Page {
     if (waits.length > 0) {
       this.#heading("Why it waits");
       for (const { text, untilAtMs } of waits) {
-        this.#item(untilAtMs === undefined ? text : `${text} Until ${moments.full(untilAtMs)}.`);
+        const ahead = untilAtMs !== undefined && moments.isAhead(untilAtMs);
+        this.#item(ahead ? `${text} Until ${moments.full(untilAtMs)}.` : text);
       }
     }
     this.#heading("What happens next");
