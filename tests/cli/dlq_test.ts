@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { CliContext } from "../../lib/cli/command.ts";
+import { inSteps } from "../../lib/cli/commands/dlq_select.ts";
+import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { widthOf } from "../../lib/cli/screen/width.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { type Letters, NUMBER, OTHER, TEXT, withLetters } from "./letters.ts";
@@ -209,4 +212,17 @@ Deno.test("A thousand dead letters of one recipient are replayed in their old or
     const queued = await letters.store.outbox.list({ states: ["queued"], limit: 2_000 });
     assert.deepEqual(queued.map((row) => Number(row.origin.key)), Array.from({ length: 1_200 }, (_, n) => n));
   });
+});
+
+Deno.test("When the database goes away in the middle, what is done stays done and that is said", async () => {
+  let err = "";
+  const terminal = { err: (text: string) => err += text, errInfo: { isTerminal: false, colour: false, columns: 80 } };
+  const context = { terminal, clock: systemClock } as unknown as CliContext;
+  const gone = new StoreUnavailable("unreachable", "gone");
+  const failing = inSteps(context, 1_500, (update) => {
+    update(100, "messages");
+    return Promise.reject(gone);
+  });
+  await assert.rejects(failing, gone);
+  assert.match(err, /^100 of 1,500 were done and stay so/);
 });

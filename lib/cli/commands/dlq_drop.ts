@@ -4,10 +4,9 @@ import { type CommandSpec, ENV_FILE, type Invocation, JSON_OUTPUT, YES } from ".
 import { EXIT } from "../exit_code.ts";
 import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
-import { startProgress } from "../screen/progress.ts";
 import { labelled } from "../screen/width.ts";
 import { withStore } from "../store.ts";
-import { ALL, choose, confirm, counted, FILTERS, IDS, readChoice } from "./dlq_select.ts";
+import { ALL, choose, confirm, counted, FILTERS, IDS, inSteps, readChoice } from "./dlq_select.ts";
 import { notAccepted } from "./shared.ts";
 
 /** Recorded when nobody says why. */
@@ -47,23 +46,20 @@ export const dlqDropCommand: CommandSpec = {
       const chosen = await choose(store, choice);
       const total = chosen.messages.length + chosen.events.length;
       if (total > 0) await confirm(`Drop ${counted(total, "dead letter")} for good?`, invocation, context);
-      const progress = startProgress(terminal, clock);
-      let messages = 0;
-      let events = 0;
-      try {
-        messages = await openDeadLetters(store, config, clock).drop(
+      const { messages, events } = await inSteps(context, total, async (update) => {
+        const messages = await openDeadLetters(store, config, clock).drop(
           chosen.messages.map(({ id }) => id),
           note,
-          (done) => progress.update(done, total, "messages"),
+          (done) => update(done, "messages"),
         );
+        let events = 0;
         for (let at = 0; at < chosen.events.length; at += EVENTS_PER_STEP) {
           const step = chosen.events.slice(at, at + EVENTS_PER_STEP);
           events += (await store.inbox.drop(step, note, clock.nowMs())).length;
-          progress.update(chosen.messages.length + at, total, "received messages");
+          update(chosen.messages.length + at + step.length, "received messages");
         }
-      } finally {
-        progress.end();
-      }
+        return { messages, events };
+      });
       const exit = chosen.notDead.length === 0 ? EXIT.done : EXIT.failed;
       if (invocation.flag("json")) {
         printJson(terminal, { dropped: { messages, inbound: events }, notDead: chosen.notDead, note });

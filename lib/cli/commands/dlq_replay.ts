@@ -7,10 +7,9 @@ import { type CliContext, type CommandSpec, ENV_FILE, JSON_OUTPUT, YES } from ".
 import { EXIT } from "../exit_code.ts";
 import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
-import { startProgress } from "../screen/progress.ts";
 import { labelled } from "../screen/width.ts";
 import { withStore } from "../store.ts";
-import { ALL, choose, confirm, counted, FILTERS, IDS, readChoice } from "./dlq_select.ts";
+import { ALL, choose, confirm, counted, FILTERS, IDS, inSteps, readChoice } from "./dlq_select.ts";
 
 /** Events of one transaction. */
 const EVENTS_PER_STEP = 100;
@@ -95,29 +94,26 @@ interface Done {
   readonly gone: readonly string[];
 }
 
-async function replay(
+function replay(
   store: Store,
   config: Config,
-  { terminal, clock }: CliContext,
+  context: CliContext,
   messageIds: readonly number[],
   eventIds: readonly number[],
 ): Promise<Done> {
-  const progress = startProgress(terminal, clock);
-  const total = messageIds.length + eventIds.length;
-  try {
-    const letters = openDeadLetters(store, config, clock);
-    const messages = await letters.replay(messageIds, (done) => progress.update(done, total, "messages"));
+  return inSteps(context, messageIds.length + eventIds.length, async (update) => {
+    const letters = openDeadLetters(store, config, context.clock);
+    const messages = await letters.replay(messageIds, (done) => update(done, "messages"));
     const events: number[] = [];
     for (let at = 0; at < eventIds.length; at += EVENTS_PER_STEP) {
-      events.push(...await store.inbox.replay(eventIds.slice(at, at + EVENTS_PER_STEP), clock.nowMs()));
-      progress.update(messageIds.length + events.length, total, "received messages");
+      const step = eventIds.slice(at, at + EVENTS_PER_STEP);
+      events.push(...await store.inbox.replay(step, context.clock.nowMs()));
+      update(messageIds.length + at + step.length, "received messages");
     }
     const moved = new Set([...messages.map(({ oldId }) => String(oldId)), ...events.map((id) => `inbox:${id}`)]);
     const wanted = [...messageIds.map(String), ...eventIds.map((id) => `inbox:${id}`)];
     return { messages, events, gone: wanted.filter((name) => !moved.has(name)) };
-  } finally {
-    progress.end();
-  }
+  });
 }
 
 /** The first few names of a list. */

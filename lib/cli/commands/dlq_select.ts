@@ -1,8 +1,10 @@
 /** Which dead letters a command is about: named ones, or all that fit. @module */
+import { StoreUnavailable } from "../../domain/errors.ts";
 import type { DeadFilter, DeadMessage, InboxListing, Store } from "../../store/port.ts";
 import type { ArgumentSpec, CliContext, Invocation, OptionSpec } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
+import { startProgress } from "../screen/progress.ts";
 import { DEAD_REASONS } from "../story/reasons.ts";
 import { parseReference, type Reference } from "../story/reference.ts";
 import { notAccepted, oneOf, span } from "./shared.ts";
@@ -136,6 +138,34 @@ export async function confirm(question: string, invocation: Invocation, { termin
     terminal.interactive ? "nothing was changed" : "this asks first, and here is nobody to ask",
     { next: "Say yes beforehand: add --yes" },
   );
+}
+
+/**
+ * Runs work in steps with a bar on standard error. When the database goes away in the middle, what was done stays done,
+ * and that is said before the error is.
+ */
+export async function inSteps<T>(
+  { terminal, clock }: CliContext,
+  total: number,
+  work: (update: (done: number, label: string) => void) => Promise<T>,
+): Promise<T> {
+  const progress = startProgress(terminal, clock);
+  let last = 0;
+  try {
+    return await work((done, label) => {
+      last = done;
+      progress.update(done, total, label);
+    });
+  } catch (error) {
+    progress.end();
+    if (error instanceof StoreUnavailable && last > 0) {
+      const figures = `${last.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+      terminal.err(`${figures} were done and stay so; the same command goes on with the rest.\n`);
+    }
+    throw error;
+  } finally {
+    progress.end();
+  }
 }
 
 /** `1 dead letter`, `3 dead letters`. */
