@@ -15,12 +15,14 @@ import { dlqReplayCommand } from "./commands/dlq_replay.ts";
 import { dlqShowCommand } from "./commands/dlq_show.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { healthCommand } from "./commands/health.ts";
+import { installCommand } from "./commands/install.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { outboxListCommand } from "./commands/outbox_list.ts";
 import { runCommand } from "./commands/run.ts";
 import { templatesCheckCommand } from "./commands/templates_check.ts";
 import { templatesListCommand } from "./commands/templates_list.ts";
 import { templatesPreviewCommand } from "./commands/templates_preview.ts";
+import { uninstallCommand } from "./commands/uninstall.ts";
 import { versionCommand } from "./commands/version.ts";
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -42,6 +44,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   dlqShowCommand,
   dlqReplayCommand,
   dlqDropCommand,
+  installCommand,
+  uninstallCommand,
   versionCommand,
 ];
 
