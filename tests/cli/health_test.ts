@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
+import { signalCliAge } from "../../lib/channels/signal/releases.ts";
+import { judgeDisk } from "../../lib/cli/health/disk.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
 
-type Part = { state: string; reason?: string; details?: Record<string, number> };
+type Part = { state: string; reason?: string; details?: Record<string, number | string> };
 
 async function healthWith(
   status: string,
@@ -38,13 +40,17 @@ Deno.test("health is 0 for a healthy service and shows its parts", async () => {
     outbox: { state: "live", details: { inFlight: 3 } },
   });
   assert.deepEqual([exit, err, json?.status], [0, "", "healthy"]);
-  assert.match(out, /^signal-automation {2}healthy\n {2}● database {2}live\n {2}● outbox {4}live \(inFlight 3\)\n$/);
+  assert.match(
+    out,
+    /^signal-automation {2}healthy\n {2}ok {3}service {3}running, version 1\n {2}ok {3}database {2}live\n/,
+  );
+  assert.match(out, /ok {3}disk {6}\d+ MB free/);
 });
 
 Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   const degraded = await healthWith("degraded", { templates: { state: "degraded", reason: "refused" } });
   assert.equal(degraded.exit, 1);
-  assert.match(degraded.out, /degraded\n {2}● templates {2}degraded: refused/);
+  assert.match(degraded.out, /degraded\n(.|\n)* {2}fail templates {2}degraded: refused/);
   assert.equal((await healthWith("unhealthy", { orders: { state: "down", reason: "bug" } })).exit, 1);
 });
 
@@ -61,7 +67,7 @@ Deno.test("health is 3 for a service that was stopped, is gone without a word, o
   assert.match(stopped.out, /not running: it was stopped 0\.\d s ago/);
   const gone = await healthWith("healthy", { database: { state: "live" } }, { ageMs: 60_000 });
   assert.deepEqual([gone.exit, gone.json?.status], [3, "stale"]);
-  assert.match(gone.out, /no sign of life: the status file was written 60 s ago/);
+  assert.match(gone.out, /no sign of life: the status file was written (60|61) s ago/);
   await inFolder(async (folder) => {
     const never = await cli(["health", "--env-file", "-"], { env: goodSettings(folder) });
     assert.equal(never.exit, 3);
@@ -73,4 +79,40 @@ Deno.test("health of a status file in another format says what to do", async () 
   const { exit, err } = await healthWith("healthy", {}, { format: 99 });
   assert.equal(exit, 1);
   assert.match(err, /Restart the service after an upgrade/);
+});
+
+Deno.test("health judges the figures: critical errors and a late backlog fail; dead letters, an old signal-cli and a clock only warn", async () => {
+  const now = Date.now();
+  const fails = await healthWith("healthy", {
+    log: { state: "live", details: { critical_errors: 2 } },
+    outbox: { state: "live", details: { queued: 3, dead: 0, oldest_queued_ms: 11 * 60_000 } },
+  });
+  assert.deepEqual([fails.exit, fails.json?.status], [1, "degraded"]);
+  assert.match(fails.out, /fail critical errors {2}2 in the last 5 minutes/);
+  assert.match(fails.out, /fail backlog {10}3 messages wait, the oldest for 11 min/);
+  const warns = await healthWith("healthy", {
+    database: { state: "live", details: { clock_offset_ms: -30_000 } },
+    signal: { state: "live", details: { signal_cli: "0.13.1", last_received_ms: now - 3_600_000 } },
+    outbox: { state: "live", details: { queued: 0, dead: 4 } },
+  });
+  assert.deepEqual([warns.exit, warns.json?.status], [0, "healthy"]);
+  assert.match(warns.out, /live; received 60 min ago, sent not since the start/);
+  assert.match(warns.out, /warn dead letters {2}4 given up\n *→ signal-automation dlq list/);
+  assert.match(warns.out, /warn clock {9}30 s ahead of the database's/);
+  assert.match(warns.out, /warn signal-cli {4}0\.13\.1 is more than/);
+});
+
+Deno.test("signalCliAge() knows its releases by their date, and says nothing of newer ones", () => {
+  const at = Date.parse("2026-09-01T00:00:00Z");
+  assert.deepEqual(signalCliAge("0.14.6", at), { known: true, days: 51, old: false });
+  assert.deepEqual(signalCliAge("0.14.7-SNAPSHOT", at), { known: false, old: false });
+  assert.equal(signalCliAge("0.14.5", Date.parse("2026-10-01T00:00:00Z")).old, true);
+  assert.equal(signalCliAge("unknown", at).old, false);
+});
+
+Deno.test("judgeDisk() fails below 100 MB and warns below a tenth", () => {
+  const mb = 1024 * 1024;
+  assert.equal(judgeDisk({ freeBytes: 99 * mb, totalBytes: 200 * mb }).level, "fail");
+  assert.equal(judgeDisk({ freeBytes: 900 * mb, totalBytes: 10_000 * mb }).level, "warn");
+  assert.equal(judgeDisk({ freeBytes: 1_000 * mb, totalBytes: 10_000 * mb }).level, "ok");
 });

@@ -1,62 +1,86 @@
 /** `health` @module */
-import type { HealthSnapshot, PartHealth } from "../../observe/health.ts";
+import type { Config } from "../../config/config.ts";
 import { readStatusFile, type StatusRecord } from "../../runtime/status_file.ts";
-import { type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
-import { EXIT, type ExitCode } from "../exit_code.ts";
+import { type CliContext, type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
+import { EXIT } from "../exit_code.ts";
+import { alertCauses, type AlertResult, tell } from "../health/alert.ts";
+import { due, readTold, remember, writeTold } from "../health/alert_state.ts";
+import { lookAtDisk } from "../health/disk.ts";
+import { exitOf, type Finding, findingsJson, findingsText } from "../health/finding.ts";
+import { writeHealthLine } from "../health/health_log.ts";
+import { judgeParts, judgeService, type ServiceState, serviceState } from "../health/report.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
-import { type Painter, painter } from "../screen/paint.ts";
-import { labelled, pad } from "../screen/width.ts";
-import { formatSpan } from "../screen/when.ts";
+import { painter } from "../screen/paint.ts";
+import { labelled } from "../screen/width.ts";
 import { needConfig } from "../settings.ts";
 
-/** A status file older than so many of its own intervals was left by a service that is gone or stuck. */
-const STALE_INTERVALS = 3;
-/** Parts that are somebody else's program: while one is down there is nothing to repair in the service itself. */
-const DEPENDENCIES: ReadonlySet<string> = new Set(["database", "store", "signal"]);
+/** `health --alert` keeps here, in STATE_DIR, what it told. */
+const ALERT_FILE = "health-alert.json";
 
-interface Verdict {
-  readonly exit: ExitCode;
-  readonly status: HealthSnapshot["status"] | "not_running" | "stale";
-  readonly ageMs: number | undefined;
-  readonly snapshot: HealthSnapshot | undefined;
-}
+type Status = "healthy" | "degraded" | "unhealthy" | "not_running" | "stale";
+type Told = AlertResult & { readonly causes: readonly string[] };
 
 export const healthCommand: CommandSpec = {
   path: ["health"],
   summary: "Ask the running service how it is",
   details: "Reads the status file that the service writes every few seconds; no HTTP and no database needed. " +
-    "Exit 0 healthy, 1 degraded or unhealthy, 2 settings wrong, 3 not running, or the database or Signal is down.",
-  options: [JSON_OUTPUT, ENV_FILE],
-  examples: [{
-    line: "signal-automation health || echo 'look at it'",
-    meaning: "silent for cron only with > /dev/null",
-  }],
+    "Exit 0 healthy (warnings do not count), 1 degraded or unhealthy, 2 settings wrong, 3 not running, or the " +
+    "database or Signal is down.",
+  options: [
+    {
+      flags: "--alert",
+      description:
+        "tell the admin of failures, each cause once an hour: through the service, signal-cli or the webhook",
+    },
+    { flags: "--quiet", description: "print nothing while it is healthy, so that cron sends no mail" },
+    JSON_OUTPUT,
+    ENV_FILE,
+  ],
+  examples: [
+    { line: "signal-automation health || echo 'look at it'", meaning: "every check, one line each" },
+    { line: "signal-automation health --alert --quiet", meaning: "for cron, every five minutes" },
+  ],
   async run(invocation, context) {
     const { terminal, clock } = context;
-    const { runtimeDir } = (await needConfig(invocation, context)).files;
-    const path = `${runtimeDir}/status.json`;
-    const verdict = judge(await read(path), clock.nowMs());
+    const config = await needConfig(invocation, context);
+    const path = `${config.files.runtimeDir}/status.json`;
+    const service = serviceState(await read(path), clock.nowMs());
+    const findings = [
+      judgeService(service, path),
+      ...(service.state === "running" ? judgeParts(service.snapshot, clock.nowMs()) : []),
+      await lookAtDisk(config.files.stateDir),
+    ];
+    const told = invocation.flag("alert") ? await alert(findings, config, context, service) : undefined;
+    const failedToTell = told !== undefined && told.way === undefined;
+    const exit = failedToTell ? EXIT.dependencyDown : exitOf(findings);
+    const status = statusOf(service, findings);
+    log(config, context, status, findings, told);
+
     if (invocation.flag("json")) {
-      printJson(terminal, { status: verdict.status, ageMs: verdict.ageMs ?? null, report: verdict.snapshot ?? null });
-      return verdict.exit;
+      printJson(terminal, {
+        status,
+        ageMs: service.state === "never" ? null : service.ageMs,
+        findings: findingsJson(findings),
+        alert: told === undefined ? null : { causes: told.causes, way: told.way ?? null, failures: told.failures },
+        report: service.state === "never" ? null : service.snapshot,
+      });
+      return exit;
     }
+    if (failedToTell) terminal.err(`The admin could not be told (${told.failures.join(", ")}).\n`);
+    if (invocation.flag("quiet") && status === "healthy") return exit;
     const paint = painter(terminal.outInfo.colour);
-    const age = verdict.ageMs === undefined ? "" : ` ${formatSpan(verdict.ageMs)} ago`;
-    const words: Record<Verdict["status"], string> = {
+    const words: Record<Status, string> = {
       healthy: paint.good("healthy"),
       degraded: paint.warn("degraded"),
       unhealthy: paint.bad("unhealthy"),
-      stale: `${paint.bad("no sign of life")}: the status file was written${age}; the service is gone or stuck`,
-      not_running: verdict.ageMs === undefined
-        ? `${paint.bad("not running")}: there is no ${path}`
-        : `${paint.bad("not running")}: it was stopped${age}`,
+      stale: paint.bad("no sign of life"),
+      not_running: paint.bad("not running"),
     };
-    terminal.out(labelled("signal-automation", words[verdict.status], terminal.outInfo.columns));
-    if (verdict.snapshot !== undefined && verdict.status !== "not_running") {
-      terminal.out(partsText(verdict.snapshot.parts, paint, terminal.outInfo.columns));
-    }
-    return verdict.exit;
+    terminal.out(labelled("signal-automation", words[status], terminal.outInfo.columns));
+    terminal.out(findingsText(findings, paint, terminal.outInfo.columns));
+    if (told?.way !== undefined) terminal.out(`The admin was told through ${told.way}.\n`);
+    return exit;
   },
 };
 
@@ -72,34 +96,51 @@ async function read(path: string): Promise<StatusRecord | undefined> {
   }
 }
 
-function judge(record: StatusRecord | undefined, nowMs: number): Verdict {
-  if (record === undefined) {
-    return { exit: EXIT.dependencyDown, status: "not_running", ageMs: undefined, snapshot: undefined };
-  }
-  const snapshot = record.status as HealthSnapshot;
-  const ageMs = Math.max(0, nowMs - record.writtenAtMs);
-  if (!record.running) return { exit: EXIT.dependencyDown, status: "not_running", ageMs, snapshot };
-  if (ageMs > STALE_INTERVALS * record.intervalMs) {
-    return { exit: EXIT.dependencyDown, status: "stale", ageMs, snapshot };
-  }
-  const dependencyDown = Object.entries(snapshot.parts).some(([name, part]) =>
-    part.state === "down" && DEPENDENCIES.has(name)
-  );
-  const exit = snapshot.status === "healthy" ? EXIT.done : dependencyDown ? EXIT.dependencyDown : EXIT.failed;
-  return { exit, status: snapshot.status, ageMs, snapshot };
+function statusOf(service: ServiceState, findings: readonly Finding[]): Status {
+  if (service.state === "stale") return "stale";
+  if (service.state !== "running") return "not_running";
+  const { status } = service.snapshot;
+  return status === "healthy" && findings.some(({ level }) => level === "fail") ? "degraded" : status;
 }
 
-function partsText(parts: HealthSnapshot["parts"], paint: Painter, columns: number): string {
-  const names = Object.keys(parts);
-  const width = Math.max(0, ...names.map((name) => name.length));
-  return Object.entries(parts).map(([name, part]) => {
-    const mark = part.state === "live" ? paint.good("●") : part.state === "down" ? paint.bad("●") : paint.warn("●");
-    return labelled(`  ${mark} ${pad(name, width)}`, partText(part), columns);
-  }).join("");
+/** @returns undefined when nothing had to be told now */
+async function alert(
+  findings: readonly Finding[],
+  config: Config,
+  context: CliContext,
+  service: ServiceState,
+): Promise<Told | undefined> {
+  const path = `${config.files.stateDir}/${ALERT_FILE}`;
+  const nowMs = context.clock.nowMs();
+  const causes = alertCauses(findings);
+  const before = await readTold(path);
+  const now = due(causes, before, nowMs);
+  const result = now.length === 0 ? undefined : await tell(now, config, context, service);
+  const justTold = result?.way === undefined ? [] : now;
+  const after = remember(causes, justTold, before, nowMs);
+  if (JSON.stringify(after) !== JSON.stringify(before)) await writeTold(path, after);
+  return result === undefined ? undefined : { ...result, causes: now };
 }
 
-function partText(part: PartHealth): string {
-  const details = Object.entries(part.details ?? {}).map(([name, value]) => `${name} ${value}`).join(", ");
-  const reason = part.reason === undefined ? "" : `: ${part.reason}`;
-  return `${part.state}${reason}${details === "" ? "" : ` (${details})`}`;
+function log(
+  config: Config,
+  { clock, terminal }: CliContext,
+  status: Status,
+  findings: readonly Finding[],
+  told: Told | undefined,
+): void {
+  if (config.log.dir === undefined) return;
+  const failed = findings.filter(({ level }) => level === "fail").map(({ name }) => name);
+  const warned = findings.filter(({ level }) => level === "warn").map(({ name }) => name);
+  const written = writeHealthLine(config.log.dir, clock, {
+    level: failed.length > 0 ? "ERROR" : warned.length > 0 ? "WARNING" : "INFO",
+    message: failed.length > 0 ? "Health check found failures" : "Health check completed successfully",
+    fields: {
+      status,
+      ...(failed.length > 0 && { failed: failed.join(",") }),
+      ...(warned.length > 0 && { warned: warned.join(",") }),
+      ...(told !== undefined && { told: told.way ?? "nobody" }),
+    },
+  });
+  if (!written) terminal.err(`The line in ${config.log.dir} could not be written.\n`);
 }

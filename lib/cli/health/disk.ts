@@ -1,0 +1,63 @@
+/**
+ * Free space of the disk that the service writes to.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import type { Finding } from "./finding.ts";
+
+/** Less free space than this is too little: 100 MB, as the original had it. */
+export const LOW_DISK_BYTES = 100 * 1024 * 1024;
+/** Less than this share of the disk is told: a big disk fills by more than 100 MB in an hour. */
+export const LOW_DISK_SHARE = 0.1;
+
+export interface DiskSpace {
+  /** What this user may still write. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Looks at the disk of a folder, or of the nearest one above it that exists. */
+export async function lookAtDisk(folder: string): Promise<Finding> {
+  try {
+    return judgeDisk(await spaceOf(folder));
+  } catch (error) {
+    const why = error instanceof Error ? error.name : "unknown";
+    return { name: "disk", level: "warn", text: `its free space could not be read (${why})` };
+  }
+}
+
+/** Below 100 MB it fails; below 10 % it warns. */
+export function judgeDisk({ freeBytes, totalBytes }: DiskSpace): Finding {
+  const share = totalBytes === 0 ? 0 : freeBytes / totalBytes;
+  const text = `${megabytes(freeBytes)} MB free, ${Math.floor(share * 100)} %`;
+  const tooLittle = freeBytes < LOW_DISK_BYTES;
+  if (!tooLittle && share >= LOW_DISK_SHARE) return { name: "disk", level: "ok", text };
+  const fix = "make room (df -h; journalctl --disk-usage), or put STATE_DIR on another disk";
+  return {
+    name: "disk",
+    level: tooLittle ? "fail" : "warn",
+    text: `${text}: ${tooLittle ? "too little" : "low"}`,
+    fix,
+  };
+}
+
+async function spaceOf(folder: string): Promise<DiskSpace> {
+  const { bavail, blocks, bsize } = await statfs(await existing(folder));
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+}
+
+async function existing(folder: string): Promise<string> {
+  for (let at = folder;; at = at.slice(0, Math.max(1, at.lastIndexOf("/")))) {
+    try {
+      await Deno.stat(at);
+      return at;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound) || at === "/" || !at.includes("/")) throw error;
+    }
+  }
+}
+
+function megabytes(bytes: number): number {
+  return Math.floor(bytes / (1024 * 1024));
+}
