@@ -13,6 +13,7 @@ export const SIGNAL_TROUBLES = [
   "not_installed",
   /** We may not run it. */
   "permission_refused",
+  "restart_needed",
   /** The operating system cannot start it. */
   "not_startable",
   /** No Java, or one that is too old for this signal-cli. */

@@ -25,7 +25,7 @@ export interface SignalCliProcess {
 
 /**
  * Starts signal-cli with these arguments.
- * @throws {ChannelUnavailable} `not_installed`, `permission_refused`
+ * @throws {ChannelUnavailable} `not_installed`, `permission_refused`, `restart_needed`
  */
 export type SpawnSignalCli = (args: readonly string[]) => SignalCliProcess;
 
@@ -55,6 +55,8 @@ export function denoSpawn(
     const value = options.environment[name];
     if (value !== undefined) env[name] = value;
   }
+  // Which program the permission stands for is settled when ours starts: one that comes later is refused for ever.
+  let wasMissing = false;
   return (args) => {
     let child: Deno.ChildProcess;
     try {
@@ -67,7 +69,8 @@ export function denoSpawn(
         stderr: "piped",
       }).spawn();
     } catch (error) {
-      throw explain(error, options.program);
+      wasMissing ||= error instanceof Deno.errors.NotFound;
+      throw explain(error, options.program, wasMissing);
     }
     return {
       stdin: child.stdin,
@@ -86,12 +89,19 @@ export function denoSpawn(
   };
 }
 
-function explain(error: unknown, program: string): ChannelUnavailable {
+function explain(error: unknown, program: string, wasMissing: boolean): ChannelUnavailable {
   const options = { cause: error };
   if (error instanceof Deno.errors.NotFound) {
     return new ChannelUnavailable(
       "not_installed",
       `signal-cli was not found as "${program}". Install it, or set SIGNAL_CLI_PATH to the program.`,
+      options,
+    );
+  }
+  if (error instanceof Deno.errors.NotCapable && wasMissing) {
+    return new ChannelUnavailable(
+      "restart_needed",
+      `"${program}" is there now, and was not when this program started: only after a restart may it be run.`,
       options,
     );
   }
