@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { within } from "../../lib/runtime/clock.ts";
 import { PATIENCE_MS } from "./recorder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -149,9 +150,9 @@ export class ServiceProcess implements AsyncDisposable {
     return await this.ended();
   }
 
-  /** Waits for its end, however that comes. @returns the exit code */
-  async ended(): Promise<number> {
-    const { code } = await this.#child!.status;
+  /** Waits for its end, however that comes. @returns the exit code @throws {DeadlineExceeded} */
+  async ended(timeoutMs = 2 * PATIENCE_MS): Promise<number> {
+    const { code } = await within(this.#child!.status, timeoutMs, "waiting for the service to end");
     await this.#drained;
     this.#child = undefined;
     return code;

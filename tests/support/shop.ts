@@ -103,7 +103,10 @@ export class Shop implements AsyncDisposable {
     const signal = await SimulatedSignal.create(world);
     // The compiled program may touch its working folder: an SQLite database has to lie in it.
     const folder = engine === "sqlite" ? folderOf(db) : await Deno.makeTempDir({ prefix: "shop-" });
-    const service = makeService(folder, signal, db, options.settings ?? {});
+    const service = makeService(folder, signal, db, {
+      ...(migrated === false ? administrator(db) : {}),
+      ...options.settings,
+    });
     const shop = new Shop(db, signal, service, affiliates, strangers, world, engine === "sqlite" ? [] : [folder]);
     if (migrated !== false) await shop.#hire();
     return shop;
@@ -327,6 +330,11 @@ function makeService(
       ...settings,
     },
   });
+}
+
+/** Without tables there is no user for the service either: it comes as the administrator. */
+function administrator({ adminOptions }: TestDatabase): Record<string, string> {
+  return adminOptions.engine === "sqlite" ? {} : { DB_USER: adminOptions.user, DB_PASSWORD: adminOptions.password };
 }
 
 function folderOf(db: TestDatabase): string {
