@@ -7,7 +7,7 @@ import { makeGroup, makeSignalAccount, makeTel } from "./domain/address.ts";
 import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { arrive, openDatabase } from "./app/database.ts";
-import { openHttp, registerHealth } from "./app/face.ts";
+import { openHttp, openSystemd, registerHealth } from "./app/face.ts";
 import { bootedAtMs, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
 import { countingCriticals, Vitals } from "./app/vitals.ts";
@@ -352,6 +352,7 @@ export function buildApp(options: AppOptions): App {
     progress: [pulse, dispatcher],
     ready: () => pulse.condition().state === "live",
   });
+  const systemd = openSystemd({ clock, log, health, progress: [pulse, dispatcher] });
 
   channel.onCondition((condition) => {
     status.touch();
@@ -387,6 +388,8 @@ export function buildApp(options: AppOptions): App {
     vitals,
     http,
     status,
+    // Last: it says that everything runs.
+    systemd,
   ];
   return {
     store,
@@ -399,6 +402,7 @@ export function buildApp(options: AppOptions): App {
     },
     async stop() {
       lifecycle.stopIntake("signal");
+      await systemd.stop();
       await http.stop();
       await pulse.stop();
       await vitals.stop();

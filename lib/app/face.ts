@@ -1,5 +1,5 @@
 /**
- * How the service shows itself: its health, part by part, and HTTP.
+ * How the service shows itself: its health, part by part, HTTP, and what systemd is told.
  *
  * @module
  */
@@ -11,13 +11,14 @@ import { makeRouter } from "../http/router.ts";
 import { HttpServer } from "../http/server.ts";
 import type { Intake } from "../inbox/intake.ts";
 import type { SilenceWatch } from "../inbox/silence.ts";
-import { Health } from "../observe/health.ts";
+import { Health, type HealthSnapshot } from "../observe/health.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Dispatcher } from "../outbox/dispatcher.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { LiveFile } from "../runtime/live_file.ts";
 import type { Log } from "../runtime/log.ts";
 import { type Condition, LIVE } from "../runtime/service.ts";
+import { systemdNotice, SystemdNotify, watchdogMs } from "../runtime/systemd.ts";
 import type { PulseService } from "../store/pulse.ts";
 import type { TemplateSet } from "../templates/template_set.ts";
 import type { Vitals } from "./vitals.ts";
@@ -94,7 +95,7 @@ export function openHttp({ config, clock, log, metrics, health, wake, progress, 
   const { host, port, adminToken } = config.http;
   const handler = makeRouter({
     health: () => health.snapshot(),
-    alive: () => progress.every(({ lastTurnAtMs }) => clock.monotonicMs() - lastTurnAtMs < STUCK_AFTER_MS),
+    alive: () => everyLoopTurns(progress, clock),
     ready: () => ready() ? { ready: true, reasons: [] } : { ready: false, reasons: ["database_down"] },
     metrics: () => metrics.render(),
     wake,
@@ -106,4 +107,31 @@ export function openHttp({ config, clock, log, metrics, health, wake, progress, 
     counters: metrics,
   });
   return new HttpServer({ host, port, handler, clock, log: log.child("http"), counters: metrics });
+}
+
+function everyLoopTurns(progress: FaceOptions["progress"], clock: Clock): boolean {
+  return progress.every(({ lastTurnAtMs }) => clock.monotonicMs() - lastTurnAtMs < STUCK_AFTER_MS);
+}
+
+/** Readiness, status text and watchdog; without systemd it does nothing. */
+export function openSystemd(
+  { clock, log, health, progress }: Pick<FaceOptions, "clock" | "log" | "health" | "progress">,
+): SystemdNotify {
+  const getEnv = (name: string) => Deno.env.get(name);
+  return new SystemdNotify({
+    send: systemdNotice(getEnv),
+    watchdogMs: watchdogMs(getEnv),
+    alive: () => everyLoopTurns(progress, clock),
+    status: () => statusText(health.snapshot()),
+    clock,
+    log: log.child("systemd"),
+  });
+}
+
+/** `healthy`, or what is not: `degraded: database down (unreachable)`. */
+function statusText({ status, parts }: HealthSnapshot): string {
+  const troubled = Object.entries(parts).filter(([, { state }]) => state !== "live").map(([name, { state, reason }]) =>
+    `${name} ${state}${reason === undefined ? "" : ` (${reason})`}`
+  );
+  return troubled.length === 0 ? status : `${status}: ${troubled.join(", ")}`;
 }
