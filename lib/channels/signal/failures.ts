@@ -13,6 +13,7 @@ export const SIGNAL_TROUBLES = [
   "not_installed",
   /** We may not run it. */
   "permission_refused",
+  /** It came after our start: which program may be run was settled then. */
   "restart_needed",
   /** The operating system cannot start it. */
   "not_startable",
