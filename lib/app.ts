@@ -358,6 +358,8 @@ export function buildApp(options: AppOptions): App {
     status.touch();
     if (condition.state === "down") {
       if (lifecycle.intake.aborted || condition.reason === "starting") return;
+      // What this process may run was decided when it started: a new one may run what has appeared since.
+      if (condition.reason === "restart_needed") fatal.resolve(channel.trouble());
       alerts.raise("signal_down", "error", `Signal error: ${channel.trouble()?.message ?? condition.reason}`);
     } else {
       alerts.clear("signal_down", "Signal works again");
