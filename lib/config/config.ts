@@ -5,7 +5,7 @@
  * @module
  */
 import type { SettingValues } from "./schema.ts";
-import type { LogLevel, UnknownPolicies } from "./types.ts";
+import type { LogLevel, SocketAddress, UnknownPolicies } from "./types.ts";
 
 export interface MysqlConfig {
   readonly driver: "mysql";
@@ -35,10 +35,12 @@ export interface Config {
   readonly signal: {
     /** Our own number, E.164. */
     readonly number: string;
-    /** The owner's group, base64 as signal-cli prints it. */
+    /** The owner's group, base64 as signal-cli prints it; or `name:` and its name, which `run` looks up first. */
     readonly groupId: string;
     readonly adminPhoneNumber: string;
-    readonly transport: "jsonrpc";
+    readonly transport: "jsonrpc" | "socket";
+    /** Where a daemon listens; present whenever `transport` is `socket`. */
+    readonly socket: SocketAddress | undefined;
     /** A name on PATH or a path. */
     readonly cliPath: string;
     readonly cliDataDir: string | undefined;
@@ -124,6 +126,7 @@ export function toConfig(v: SettingValues): Config {
       groupId: v.SIGNAL_GROUP_ID,
       adminPhoneNumber: v.ADMIN_PHONE_NUMBER,
       transport: v.SIGNAL_TRANSPORT,
+      socket: v.SIGNAL_SOCKET,
       cliPath: v.SIGNAL_CLI_PATH,
       cliDataDir: v.SIGNAL_CLI_DATA_DIR,
       concurrency: v.SIGNAL_CONCURRENCY,

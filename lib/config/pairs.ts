@@ -70,6 +70,14 @@ export function checkPairs({ values: v, isStated, isWrong }: PairInput): PairRes
     warn("ADMIN_PHONE_NUMBER", "the same as SIGNAL_NUMBER: alerts go to the service's own account");
   }
 
+  if (v.SIGNAL_TRANSPORT === "socket") {
+    need("SIGNAL_SOCKET");
+    if (v.SIGNAL_SOCKET?.kind === "tcp" && !LOCAL_HOSTS.has(v.SIGNAL_SOCKET.host.toLowerCase())) {
+      warn("SIGNAL_SOCKET", "on another host, and signal-cli asks nobody for a password: whoever reaches it can write");
+    }
+  } else if (isStated("SIGNAL_SOCKET") && v.SIGNAL_TRANSPORT !== undefined) {
+    warn("SIGNAL_SOCKET", "has no effect unless SIGNAL_TRANSPORT is socket");
+  }
   if (isStated("LANE_WINDOW") && v.LANE_WINDOW !== undefined && v.SEND_WINDOW !== undefined) {
     if (v.LANE_WINDOW > v.SEND_WINDOW) {
       const accepted = `at most SEND_WINDOW, which is ${v.SEND_WINDOW}`;

@@ -71,10 +71,20 @@ function hostsOf({ webhook, http }: Config): Reach[] {
 }
 
 function programOf({ signal }: Config): Reach[] {
-  const { cliPath } = signal;
+  const { cliPath, transport, socket } = signal;
+  const daemon: Reach[] = transport !== "socket" || socket === undefined
+    ? []
+    : socket.kind === "unix"
+    ? both("SIGNAL_SOCKET", socket.path, "the Signal client's socket")
+    : [{
+      setting: "SIGNAL_SOCKET",
+      kind: "net",
+      target: hostAndPort(socket.host, socket.port),
+      why: "the Signal client",
+    }];
   const run: Reach = { setting: "SIGNAL_CLI_PATH", kind: "run", target: cliPath, why: "the Signal client" };
-  if (!cliPath.includes("/")) return [run];
-  return [run, {
+  if (!cliPath.includes("/")) return [...daemon, run];
+  return [...daemon, run, {
     setting: "SIGNAL_CLI_PATH",
     kind: "read",
     target: cliPath,

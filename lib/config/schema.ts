@@ -22,6 +22,7 @@ import {
   seconds,
   signalGroupId,
   signingSecret,
+  socketAddress,
   type TextType,
   timeZone,
   unknownPolicy,
@@ -144,10 +145,13 @@ const signalMore = {
   SIGNAL_CLI_PATH: optional(filePath, "signal-cli", "The signal-cli program: a name on PATH or a path."),
   SIGNAL_CLI_DATA_DIR: unset(filePath, "signal-cli's data folder.", { defaultNote: "signal-cli's own" }),
   SIGNAL_TRANSPORT: optional(
-    choiceSoFar(["jsonrpc"], ["socket", "rest", "oneshot"]),
+    choiceSoFar(["jsonrpc", "socket"], ["rest"]),
     "jsonrpc",
-    "How signal-cli is spoken to: one long-lived child process.",
+    "How signal-cli is spoken to: a child process of its own, or the socket of a `signal-cli daemon` that runs already.",
   ),
+  SIGNAL_SOCKET: unset(socketAddress, "Where that daemon listens: the path of a unix socket, or host:port.", {
+    required: "when SIGNAL_TRANSPORT=socket",
+  }),
   SIGNAL_CONCURRENCY: optional(integer(1, 64), "4", "Requests that signal-cli may hold at once."),
   SIGNAL_TIMEOUT: optional(seconds(1, 600), "60", "Longest wait for signal-cli's answer to one request."),
   RECEIVE_CANARY_MINUTES: optional(
@@ -260,7 +264,6 @@ export const GROUPS: readonly { readonly title: string; readonly names: readonly
 
 /** Names of the product that this version refuses: to take and ignore them would be a lie. */
 export const NOT_YET_SUPPORTED: readonly string[] = [
-  "SIGNAL_SOCKET",
   "SIGNAL_API_URL",
   "ENCRYPTION_KEYS",
   "PROJECTS_FILE",

@@ -46,9 +46,33 @@ export const phoneNumber: TextType<string> = type(
   (text) => isPhoneNumber(text) ? text : undefined,
 );
 
+/** In front of a group's name, so that a mistyped id is refused at once and not looked for as a name. */
+export const GROUP_NAME_PREFIX = "name:";
+
 export const signalGroupId: TextType<string> = type(
-  "a group id as `signal-cli listGroups` prints it: base64 of 16 or 32 bytes",
-  (text) => isSignalGroupId(text) ? text : undefined,
+  "a group id as `signal-automation groups` prints it, base64 of 16 or 32 bytes; or name: and the group's name",
+  (text) =>
+    isSignalGroupId(text) || (text.startsWith(GROUP_NAME_PREFIX) && text.length > GROUP_NAME_PREFIX.length)
+      ? text
+      : undefined,
+);
+
+/** Where a `signal-cli daemon` listens. */
+export type SocketAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+export const socketAddress: TextType<SocketAddress> = type(
+  "the path of a unix socket, or host:port ([::1]:7583 for IPv6)",
+  (text) => {
+    if (text.includes("/")) {
+      return text.includes("\0") || text.startsWith("~") ? undefined : { kind: "unix", path: text };
+    }
+    const found = /^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]{1,253}):([0-9]{1,5})$/.exec(text);
+    const port = Number(found?.[2]);
+    if (!found || port < 1 || port > 65_535) return undefined;
+    return { kind: "tcp", host: found[1]!.replace(/^\[|\]$/g, ""), port };
+  },
 );
 
 /** A whole number within bounds, both included. */
