@@ -8,7 +8,7 @@ import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { arrive, openDatabase } from "./app/database.ts";
 import { openHttp, openSystemd, registerHealth } from "./app/face.ts";
-import { bootedAtMs, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
+import { bootedAtMs, daemonOf, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
 import { countingCriticals, Vitals } from "./app/vitals.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
@@ -90,6 +90,7 @@ export function buildApp(options: AppOptions): App {
     number: config.signal.number,
     ...(config.signal.cliDataDir === undefined ? {} : { dataDir: config.signal.cliDataDir }),
     spawn: options.spawn ?? realSignalCli(config),
+    ...(options.spawn === undefined && daemonOf(config, clock, metrics)),
     clock,
     random,
     log: log.child("signal"),

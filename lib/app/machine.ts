@@ -3,10 +3,14 @@
  *
  * @module
  */
+import type { Connector } from "../channels/signal/connector.ts";
+import { SocketConnector } from "../channels/signal/socket_connector.ts";
+import { SUPERVISOR_TIMES } from "../channels/signal/supervisor.ts";
 import { denoSpawn, type SpawnSignalCli } from "../channels/signal/process.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../domain/errors.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Counters } from "../runtime/counters.ts";
 import type { Random } from "../runtime/random.ts";
 import { readStatusFile } from "../runtime/status_file.ts";
 
@@ -18,6 +22,21 @@ export function realSignalCli(config: Config): SpawnSignalCli {
     return value === undefined ? [] : [[name, value]];
   }));
   return denoSpawn({ program: config.signal.cliPath, environment });
+}
+
+/** The daemon that the settings name; undefined where signal-cli is a child of ours. */
+export function daemonOf({ signal }: Config, clock: Clock, counters: Counters): { readonly connector?: Connector } {
+  if (signal.transport !== "socket" || signal.socket === undefined) return {};
+  const { number, socket: address } = signal;
+  return {
+    connector: new SocketConnector({
+      address,
+      number,
+      clock,
+      counters,
+      endTimeoutMs: SUPERVISOR_TIMES.endTimeoutMs,
+    }),
+  };
 }
 
 /** When this machine booted, milliseconds UTC; undefined when the program may not know, and then journals prove nothing. */

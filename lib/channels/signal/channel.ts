@@ -1,5 +1,5 @@
 /**
- * The Signal channel over one supervised `signal-cli … jsonRpc` child. How the parts fit: `README.md`.
+ * The Signal channel over one supervised connection to signal-cli: a child of ours or a daemon. How the parts fit: `README.md`.
  *
  * @module
  */
@@ -35,8 +35,9 @@ export interface SignalChannelOptions {
   readonly number: string;
   /** `SIGNAL_CLI_DATA_DIR`; default: signal-cli's own. */
   readonly dataDir?: string;
+  /** For a child of ours; not used with a `connector`. */
   readonly spawn: SpawnSignalCli;
-  /** In place of a child: an existing daemon. */
+  /** In place of a child: a daemon that runs already. */
   readonly connector?: Connector;
   readonly clock: Clock;
   readonly random: Random;

@@ -38,6 +38,11 @@ const EXCEPTIONS = {
 export type ExceptionLabel = typeof EXCEPTIONS[keyof typeof EXCEPTIONS] | "other";
 export type IgnoredLabel = "typing" | "story" | "call" | "sync" | "empty" | "unknown_method" | "no_envelope";
 
+/** Whether it came without a subscription: signal-cli receives by itself, in on-start or on-connection mode (facts: signal.md §4.4). */
+export function isUnasked({ method, params }: RpcNotification): boolean {
+  return method === "receive" && asObject(params)?.result === undefined;
+}
+
 export function sortNotification(notification: RpcNotification): Sorted {
   if (notification.method !== "receive") return { is: "ignored", what: "unknown_method" };
   // A subscription wraps the line object in `result`; on-start mode does not (facts: signal.md §4.4).

@@ -35,6 +35,14 @@ export const SIGNAL_TROUBLES = [
   "crashed",
   /** It ran and stopped answering; it was ended. */
   "frozen",
+  /** No daemon listens at `SIGNAL_SOCKET`. */
+  "daemon_absent",
+  /** The daemon ended the connection. */
+  "daemon_gone",
+  /** The daemon serves other accounts too, whose messages we would use up. */
+  "several_accounts",
+  /** The daemon receives by itself (on-start, on-connection): what comes while nobody listens is lost. */
+  "receive_mode",
   /** Starting; nothing is wrong yet. */
   "starting",
   /** Not started, or stopped. */

@@ -18,7 +18,7 @@ import type { Counters } from "../../runtime/counters.ts";
 import { describeError, type Log } from "../../runtime/log.ts";
 import { type Condition, LIVE } from "../../runtime/service.ts";
 import type { Accept, RawEvent } from "../channel.ts";
-import { type Receipt, sortNotification } from "./envelope.ts";
+import { isUnasked, type Receipt, sortNotification } from "./envelope.ts";
 import type { RpcClient, RpcNotification } from "./rpc.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -67,6 +67,8 @@ export class Intake {
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #unstorable = false;
   #exceptionsInARow = 0;
+  /** This connection brought something that nobody had subscribed to. */
+  #unasked = false;
 
   constructor(options: IntakeOptions) {
     this.#o = options;
@@ -77,11 +79,13 @@ export class Intake {
     if (this.#unstorable) return { state: "down", reason: "intake_stopped" };
     if (this.#subscription.failing) return { state: "degraded", reason: "subscribe_failed" };
     if (this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED) return { state: "degraded", reason: "receive_exceptions" };
+    if (this.#unasked) return { state: "degraded", reason: "receive_mode" };
     return LIVE;
   }
 
   /** A new connection is there: subscribes again if that is wanted. */
   connected(rpc: RpcClient): void {
+    this.#unasked = false;
     this.#subscription.connected(rpc);
   }
 
@@ -139,6 +143,7 @@ export class Intake {
     let heard = false;
     const wasDegraded = this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED;
     for (const notification of notifications) {
+      if (!this.#unasked && isUnasked(notification)) this.#noteUnasked();
       const sorted = sortNotification(notification);
       if (sorted.is === "exception") {
         counters.add("receive_exceptions_total", 1, { type: sorted.type });
@@ -168,6 +173,16 @@ export class Intake {
     counters.add("signal_intake_held_up_total");
     this.#room ??= Promise.withResolvers<void>();
     return this.#room.promise;
+  }
+
+  /** Messages then come twice while we are subscribed; their key stores them once. */
+  #noteUnasked(): void {
+    this.#unasked = true;
+    this.#o.log.warn(
+      "signal-cli receives by itself: what arrives while this service is away or cannot store is lost. " +
+        "Start its daemon with --receive-mode=manual",
+    );
+    this.#o.onChange();
   }
 
   #hasRoom(): boolean {

@@ -14,6 +14,7 @@ import { noCounters } from "../../runtime/counters.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import { signalCliArguments } from "./channel.ts";
 import { ChildConnector } from "./child_connector.ts";
+import type { Connector } from "./connector.ts";
 import { classifyError, classifyResult, classifyUnanswered } from "./classify.ts";
 import type { SpawnSignalCli } from "./process.ts";
 import type { RpcClient } from "./rpc.ts";
@@ -31,6 +32,8 @@ export interface OneShotOptions {
   readonly dataDir?: string;
   readonly spawn: SpawnSignalCli;
   readonly clock: Clock;
+  /** A daemon that holds the account, in place of a process. */
+  readonly connector?: Connector;
   /** Default: none. */
   readonly log?: Log;
   /** Default {@link LOCK_TIMEOUT_MS}. */
@@ -50,7 +53,7 @@ export interface OneShot {
  */
 export async function oneShot<T>(options: OneShotOptions, work: (one: OneShot) => Promise<T>): Promise<T> {
   const { clock, spawn, number, dataDir, lockTimeoutMs = LOCK_TIMEOUT_MS, log = silentLog } = options;
-  const connector = new ChildConnector({
+  const connector = options.connector ?? new ChildConnector({
     args: signalCliArguments(number, dataDir),
     spawn,
     clock,
