@@ -25,7 +25,7 @@ import type { Pacing } from "./pacing.ts";
 import { AccountPause, type BreakerOptions } from "./pause.ts";
 import { recover } from "./recovery.ts";
 import { Selection } from "./selection.ts";
-import { type Evidence, Unknowns, type UnknownsOptions } from "./unknowns.ts";
+import { type Evidence, fits, Unknowns, type UnknownsOptions } from "./unknowns.ts";
 import { Window } from "./window.ts";
 
 /** How often messages that grew too old are looked for, milliseconds. */
@@ -76,6 +76,20 @@ export interface DispatcherOptions extends UnknownsOptions {
   readonly onSettled: (tx: StoreTx, rows: readonly SettledRow[]) => Promise<() => void>;
 }
 
+/** A request that is at the channel. */
+interface Flight {
+  readonly row: OutboxRow;
+  readonly lease: Lease;
+  readonly grip: symbol;
+  /** Undefined until its first byte leaves. */
+  handedOverAtMs: number | undefined;
+}
+
+/** The lease ended between the choice of a message and its first byte: it did not leave. */
+class TooLate extends Error {
+  override readonly name = "TooLate";
+}
+
 export class Dispatcher implements Service {
   readonly name = "outbox";
   readonly pause: AccountPause;
@@ -90,6 +104,12 @@ export class Dispatcher implements Service {
   readonly #toldLanes = new Set<string>();
   readonly #quiet: (() => void)[] = [];
   #moves: Move[] = [];
+  /** Moves of the transaction that is under way. */
+  #settling: readonly Move[] = [];
+  /** Requests that are at the channel, also those of a lease that was lost meanwhile. */
+  readonly #flights = new Set<Flight>();
+  /** Changes whenever {@link #window} is given up: what was handed over before concerns it no more. */
+  #grip = Symbol();
   #lease: Lease | undefined;
   /** The fate of the last COMMIT is not known: the rows have to be looked at before anything else. */
   #doubtful = false;
@@ -148,14 +168,29 @@ export class Dispatcher implements Service {
 
   /** Receipts that belong to no message whose fate is known: proof, perhaps, for one whose is not. */
   evidence(evidence: readonly Evidence[]): void {
-    const settledNow = new Set(
-      this.#moves.flatMap((move) => move.to === "accepted" && move.attempt.remoteId ? [move.attempt.remoteId] : []),
-    );
-    const moves = this.#unknowns.proven(evidence.filter((piece) => !settledNow.has(piece.remoteId)));
+    const moves = this.#unknowns.proven(evidence.filter((piece) => !this.#mayBelongToAnother(piece)));
     if (moves.length === 0) return;
     this.#o.counters.add("messages_proven_total", moves.length);
     this.#moves.push(...moves);
     this.#wake.ring();
+  }
+
+  /**
+   * Whether the evidence may speak of a message whose outcome the database does not know yet. Then it proves nothing now;
+   * it comes again as long as it belongs to no message.
+   */
+  #mayBelongToAnother(piece: Evidence): boolean {
+    for (const { row, handedOverAtMs } of this.#flights) {
+      const nowMs = this.#o.clock.nowMs();
+      if (handedOverAtMs !== undefined && fits(piece, row.recipient, handedOverAtMs, nowMs)) return true;
+    }
+    for (const move of [...this.#moves, ...this.#settling]) {
+      if (!("attempt" in move) || move.attempt === undefined) continue;
+      const { remoteId, handedOverAtMs, endedAtMs } = move.attempt;
+      if (remoteId === piece.remoteId) return true;
+      if (move.to === "unknown" && fits(piece, move.row.recipient, handedOverAtMs, endedAtMs)) return true;
+    }
+    return false;
   }
 
   /** Resolves when nothing is due any more, or after `timeoutMs`. */
@@ -190,7 +225,7 @@ export class Dispatcher implements Service {
     while (true) {
       this.lastTurnAtMs = clock.monotonicMs();
       const stopping = this.#running?.stopping ?? false;
-      if (stopping && this.#window.inFlight > 0) {
+      if (stopping && this.#flights.size > 0) {
         await this.#wake.wait(IDLE_LOOK_MS, never);
         continue;
       }
@@ -240,7 +275,7 @@ export class Dispatcher implements Service {
       }
       if (busy) continue;
       if (this.#window.size === 0) this.#quiet.splice(0).forEach((tell) => tell());
-      await this.#wake.wait(this.#nextDateMs(), never);
+      if (!await this.#wake.wait(this.#nextDateMs(), never)) this.#selection.look();
     }
     this.#quiet.splice(0).forEach((tell) => tell());
     this.#o.journal.close();
@@ -266,6 +301,7 @@ export class Dispatcher implements Service {
   /** Forgets what belongs to a lease that is not ours any more. Requests in flight are answered into the journal. */
   #loseGrip(): void {
     this.#lease = undefined;
+    this.#grip = Symbol();
     this.#window.clear();
     this.#unknowns.clear();
     this.#laneFaults.clear();
@@ -280,6 +316,8 @@ export class Dispatcher implements Service {
     if (fresh) this.#loseGrip();
     const said = fresh ? journal.read() : () => ({ state: "not_handed_over" } as const);
     const pending = new Set(this.#moves.map((move) => move.row.id));
+    // A move to `unknown` whose COMMIT took effect unseen is done, though it is still in hand here.
+    const goesOn = new Set(this.#moves.flatMap((move) => move.to === "unknown" ? [] : [move.row.id]));
     const isOurs = (row: Subject) => !fresh && (this.#window.has(row) || pending.has(row.id));
     const { found, after } = await store.transaction("outbox_recover", async (tx) => {
       const nowMs = await this.#fence(tx, lease);
@@ -293,7 +331,8 @@ export class Dispatcher implements Service {
     for (const move of found.moves) {
       if (move.to === "unknown") unknown.push({ row: { ...move.row, attempts: move.attempts }, attempt: move.attempt });
     }
-    for (const row of fresh ? found.stillUnknown : []) {
+    for (const row of found.stillUnknown) {
+      if (!fresh && (this.#unknowns.has(row.id) || goesOn.has(row.id))) continue;
       const attempt = (await store.outbox.find(row.id))?.timeline.at(-1);
       if (attempt !== undefined) unknown.push({ row, attempt });
     }
@@ -301,6 +340,8 @@ export class Dispatcher implements Service {
       journal.begin(lease.epoch);
       journal.forgetOthers();
       await this.pause.load(store.state);
+      // Answers that the database never learnt of: the other side wants to be left alone, whoever asks.
+      for (const outcome of found.pauses) this.pause.begin(outcome);
     }
     for (const { row, attempt } of unknown) this.#unknowns.add(row, attempt);
     this.#lease = lease;
@@ -334,6 +375,7 @@ export class Dispatcher implements Service {
     if (rows.length === 0 && moves.length === 0) return this.#selection.mayHaveMore && free > 0;
 
     this.#moves = [];
+    this.#settling = moves;
     const sentAtMs = clock.monotonicMs();
     let done;
     try {
@@ -350,6 +392,8 @@ export class Dispatcher implements Service {
       this.#moves = [...moves, ...this.#moves];
       this.#selection.look();
       throw error;
+    } finally {
+      this.#settling = [];
     }
     this.pause.saved();
     this.#o.held.confirmed(lease, sentAtMs);
@@ -375,9 +419,12 @@ export class Dispatcher implements Service {
 
   /** @throws {LeaseLost} */
   async #fence(tx: StoreTx, lease: Lease): Promise<number> {
+    // Our clock from before the renewal is sent: the estimate of the database's clock may be a round trip ahead, which lets a
+    // retry leave a little early, but never behind, which would overlook a row that was enqueued just now.
+    const sentAtMs = this.#o.clock.nowMs();
     const nowMs = await tx.leases.renew(lease, this.#o.leaseMs);
     if (nowMs === undefined) throw new LeaseLost(lease.name);
-    this.#clockOffsetMs = nowMs - this.#o.clock.nowMs();
+    this.#clockOffsetMs = nowMs - sentAtMs + 1;
     return nowMs;
   }
 
@@ -393,41 +440,65 @@ export class Dispatcher implements Service {
       if (this.#lease === undefined || held.lease() !== this.#lease) return;
       const row = this.#window.take();
       if (row === undefined) return;
-      void this.#handOver(row, this.#lease);
+      void this.#handOver({ row, lease: this.#lease, grip: this.#grip, handedOverAtMs: undefined });
     }
   }
 
-  async #handOver(row: OutboxRow, lease: Lease): Promise<void> {
-    const { channel, journal, clock, counters, log } = this.#o;
-    let handedOverAtMs: number | undefined;
+  async #handOver(flight: Flight): Promise<void> {
+    const { row, grip } = flight;
+    const { journal, clock, counters, log } = this.#o;
     let outcome: SendOutcome;
     if (row.expiresAtMs <= clock.nowMs() + this.#clockOffsetMs) {
       outcome = { outcome: "refused", reason: "expired" };
     } else {
-      try {
-        outcome = await channel.send(row, this.#running!.giveUp.signal, () => {
-          handedOverAtMs = clock.nowMs();
-          journal.handedOver(row.id, row.attempts, handedOverAtMs);
-        });
-      } catch (error) {
-        // The port promises not to reject: a bug, or a journal that cannot be written. Nothing may leave without it.
-        counters.add("bugs_total", 1, { room: "channel" });
-        log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
-        outcome = handedOverAtMs === undefined
-          ? { outcome: "paused", reason: "channel_error" }
-          : { outcome: "unknown", reason: "disconnected" };
-      }
+      this.#flights.add(flight);
+      outcome = await this.#send(flight);
+      this.#flights.delete(flight);
     }
+    const { handedOverAtMs } = flight;
     const endedAtMs = clock.nowMs();
     if (handedOverAtMs !== undefined) {
-      // Also when the lease ran out meanwhile: whoever takes stock next, here or after a restart, reads it.
-      journal.answered(row.id, outcome);
       counters.observeMs("hand_over_seconds", endedAtMs - handedOverAtMs);
+      // Also when the lease ran out meanwhile: whoever takes stock next, here or after a restart, reads it. Unless the
+      // message was sent again since: then it would be taken for the answer to that.
+      const again = [...this.#flights].some((other) => other.row.id === row.id);
+      try {
+        if (!again) journal.answered(row.id, outcome);
+      } catch (error) {
+        // The outcome is known here. Only a kill before the next tick would make it unknown.
+        log.critical("The journal cannot be written", { cause: describeError(error) });
+      }
     }
-    if (this.#lease !== lease) return;
-    this.#answered(row, outcome, handedOverAtMs, endedAtMs);
-    this.#handOverMore();
+    if (this.#grip === grip) {
+      this.#answered(row, outcome, handedOverAtMs, endedAtMs);
+      this.#handOverMore();
+    } else if (outcome.outcome === "accepted" && handedOverAtMs !== undefined) {
+      // The lease was lost and taken again meanwhile, and the message became unknown: here is the answer after all.
+      this.#moves.push(...this.#unknowns.answered(row.id, handedOverAtMs, outcome));
+    }
     if (this.#running?.stopping || this.#tickIsDue()) this.#wake.ring();
+  }
+
+  async #send(flight: Flight): Promise<SendOutcome> {
+    const { channel, journal, clock, counters, log, held } = this.#o;
+    const { row, lease, grip } = flight;
+    try {
+      return await channel.send(row, this.#running!.giveUp.signal, () => {
+        // A channel can keep a request for long before it writes it, and a process can be frozen in between.
+        if (this.#grip !== grip || held.lease() !== lease) throw new TooLate();
+        const atMs = clock.nowMs();
+        journal.handedOver(row.id, row.attempts, atMs);
+        flight.handedOverAtMs = atMs;
+      });
+    } catch (error) {
+      if (error instanceof TooLate) return { outcome: "paused", reason: "shutdown" };
+      // The port promises not to reject: a bug, or a journal that cannot be written. Nothing may leave without it.
+      counters.add("bugs_total", 1, { room: "channel" });
+      log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
+      return flight.handedOverAtMs === undefined
+        ? { outcome: "paused", reason: "channel_error" }
+        : { outcome: "unknown", reason: "disconnected" };
+    }
   }
 
   #answered(row: OutboxRow, outcome: SendOutcome, handedOverAtMs: number | undefined, endedAtMs: number): void {
@@ -486,7 +557,11 @@ export class Dispatcher implements Service {
     if (clock.monotonicMs() < this.#nextExpiryLookMs) return;
     const rows = await store.outbox.expired(channel.account, clock.nowMs() + this.#clockOffsetMs, EXPIRY_BATCH);
     this.#nextExpiryLookMs = rows.length === EXPIRY_BATCH ? 0 : clock.monotonicMs() + EXPIRY_CHECK_MS;
-    for (const row of rows) this.#moves.push({ row, to: "dead", reason: "expired", attempts: row.attempts });
+    // Found again while the transaction that buries them is being repeated: owners must hear of each death once.
+    const pending = new Set(this.#moves.map((move) => move.row.id));
+    for (const row of rows) {
+      if (!pending.has(row.id)) this.#moves.push({ row, to: "dead", reason: "expired", attempts: row.attempts });
+    }
   }
 
   /** How long there is nothing to do unless a bell rings, milliseconds. */

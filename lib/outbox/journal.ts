@@ -54,6 +54,8 @@ export class Journal {
   #segments: Segment[] = [];
   #nextSegment = 0;
   readonly #segmentOf = new Map<number, Segment>();
+  /** The disk refused a line in the middle: whatever came behind it in the same file would be read as part of it. */
+  #torn = false;
 
   /**
    * @param folder `RUNTIME_DIR`
@@ -76,18 +78,18 @@ export class Journal {
     this.#openSegment();
   }
 
-  /** Right before the first byte of a request leaves. */
+  /** Right before the first byte of a request leaves. @throws on a disk that refuses: the request must not leave */
   handedOver(row: number, attempts: number, atMs: number): void {
-    let segment = this.#segments.at(-1)!;
-    if (segment.bytes > SEGMENT_BYTES) segment = this.#openSegment();
+    const segment = this.#current();
+    this.#write(segment, `H ${row} ${attempts} ${atMs}\n`);
     segment.open.add(row);
     this.#segmentOf.set(row, segment);
-    this.#write(segment, `H ${row} ${attempts} ${atMs}\n`);
   }
 
-  /** The answer is here. */
+  /** The answer is here. Does nothing once the journal is closed. @throws on a disk that refuses */
   answered(row: number, outcome: SendOutcome): void {
-    this.#write(this.#segments.at(-1)!, `A ${row} ${JSON.stringify(outcome)}\n`);
+    if (this.#segments.length === 0) return;
+    this.#write(this.#current(), `A ${row} ${JSON.stringify(outcome)}\n`);
   }
 
   /** The database knows the outcome of these rows. `requeued`: it is back in the queue and will be handed over again. */
@@ -97,7 +99,7 @@ export class Journal {
       if (segment === undefined) continue;
       this.#segmentOf.delete(id);
       segment.open.delete(id);
-      if (requeued) this.#write(this.#segments.at(-1)!, `Q ${id}\n`);
+      if (requeued) this.#forget(id);
     }
     while (this.#segments.length > 1 && this.#segments[0]!.open.size === 0) {
       const done = this.#segments.shift()!;
@@ -122,11 +124,10 @@ export class Journal {
     };
   }
 
-  /** Deletes the files of all epochs but the current one: the database knows everything that is in them. */
+  /** Deletes all files but those that {@link begin} opened: the database knows everything that is in them. */
   forgetOthers(): void {
-    for (const { epoch, path } of this.#files()) {
-      if (epoch !== this.#epoch) Deno.removeSync(path);
-    }
+    const ours = new Set(this.#segments.map((segment) => segment.path));
+    for (const { path } of this.#files()) if (!ours.has(path)) Deno.removeSync(path);
   }
 
   /** Closes the files and leaves them. */
@@ -136,11 +137,32 @@ export class Journal {
     this.#segmentOf.clear();
   }
 
+  #forget(row: number): void {
+    try {
+      this.#write(this.#current(), `Q ${row}\n`);
+    } catch (error) {
+      // Without this line the row counts as handed over the next time it is marked: careful, not wrong.
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+
+  /** The file to write to. */
+  #current(): Segment {
+    const last = this.#segments.at(-1)!;
+    return this.#torn || last.bytes > SEGMENT_BYTES ? this.#openSegment() : last;
+  }
+
   #openSegment(): Segment {
     const path = `${this.folder}/${this.#prefix}${this.#epoch}-${this.#nextSegment++}`;
     const file = Deno.openSync(path, { createNew: true, append: true, mode: 0o600 });
     const segment: Segment = { path, file, open: new Set(), bytes: 0 };
-    this.#write(segment, `${HEADER} ${this.account} ${this.#epoch} ${this.bootedAtMs ?? 0}\n`);
+    this.#torn = false;
+    try {
+      this.#write(segment, `${HEADER} ${this.account} ${this.#epoch} ${this.bootedAtMs ?? 0}\n`);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
     this.#segments.push(segment);
     return segment;
   }
@@ -148,7 +170,12 @@ export class Journal {
   #write(segment: Segment, line: string): void {
     const bytes = this.#encoder.encode(line);
     let written = 0;
-    while (written < bytes.length) written += segment.file.writeSync(bytes.subarray(written));
+    try {
+      while (written < bytes.length) written += segment.file.writeSync(bytes.subarray(written));
+    } catch (error) {
+      this.#torn = true;
+      throw error;
+    }
     segment.bytes += bytes.length;
   }
 

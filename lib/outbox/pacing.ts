@@ -68,11 +68,26 @@ export class Pacing {
     if (bucket !== undefined) bucket.tokens = Math.min(this.options.limit, bucket.tokens + 1);
   }
 
+  /** Somebody new is about to be written to. */
   spendNewContact(): void {
     if (!this.limitsNewContacts) return;
     const nowMs = this.options.clock.nowMs();
     this.#newContacts.tokens = refilled(this.#newContacts, this.options.newContactsPerHour, HOUR_MS, nowMs) - 1;
     this.#newContacts.atMs = nowMs;
+  }
+
+  /** The first message was not handed over after all. */
+  refundNewContact(): void {
+    const { newContactsPerHour } = this.options;
+    this.#newContacts.tokens = Math.min(newContactsPerHour, this.#newContacts.tokens + 1);
+  }
+
+  /** How long until somebody new may be written to, milliseconds. */
+  newContactWaitMs(): number {
+    if (!this.limitsNewContacts) return 0;
+    const { newContactsPerHour, clock } = this.options;
+    const level = refilled(this.#newContacts, newContactsPerHour, HOUR_MS, clock.nowMs());
+    return Math.max(0, Math.ceil((1 - level) * HOUR_MS / newContactsPerHour));
   }
 
   /** Lanes that may get nothing now. Full buckets are forgotten on the way. */

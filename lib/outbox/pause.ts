@@ -89,6 +89,8 @@ export class AccountPause {
     const stored = JSON.parse(text) as { untilMs: number; reason: ChannelFault; faultsInARow?: number };
     this.#faultsInARow = stored.faultsInARow ?? 0;
     this.#storedFaults = this.#faultsInARow > 0;
+    // An open breaker whose pause is over is half open: one message goes first.
+    this.#probing ||= this.#faultsInARow >= this.breaker.threshold;
     if (stored.untilMs > this.clock.nowMs()) {
       this.#untilMs = stored.untilMs;
       this.#reason = stored.reason;

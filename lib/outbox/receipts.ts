@@ -19,8 +19,12 @@ import type { Evidence } from "./unknowns.ts";
 
 /** Receipts are gathered this long, milliseconds: they come in bursts. */
 const GATHER_MS = 150;
-/** A receipt can be faster than the settling of its message: unmatched ones are looked up again for so long, milliseconds. */
-const PATIENCE_MS = 60_000;
+/**
+ * Unmatched receipts are looked up again for so long, milliseconds: one can be faster than the settling of its message,
+ * and evidence for a message whose answer is lost counts only after SIGNAL_TIMEOUT (60 s), until UNKNOWN_WAIT_SECONDS (10)
+ * are over.
+ */
+const PATIENCE_MS = 120_000;
 /** Between two looks for unmatched ones, milliseconds. */
 const LOOK_AGAIN_MS = 2_000;
 /** Receipts held in memory; beyond it the oldest go, counted. */

@@ -4,12 +4,14 @@
  * @module
  */
 import type { AccountId } from "../domain/address.ts";
+import type { SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Lease, StoreTx } from "../store/port.ts";
 import type { HandOver } from "./journal.ts";
 import { type Move, type Subject, verdict } from "./moves.ts";
 
+type Paused = Extract<SendOutcome, { outcome: "paused" }>;
 type LeftBehind = Awaited<ReturnType<StoreTx["outbox"]["takeOver"]>>[number];
 
 /**
@@ -26,17 +28,26 @@ export async function recover(
   journal: (row: number, epoch: number) => HandOver | undefined,
   isOurs: (row: LeftBehind) => boolean,
   options: { readonly maxRetries: number; readonly random: Random; readonly clock: Clock },
-): Promise<{ readonly moves: readonly Move[]; readonly stillUnknown: readonly LeftBehind[] }> {
+): Promise<{
+  readonly moves: readonly Move[];
+  readonly stillUnknown: readonly LeftBehind[];
+  /** Channel faults among the answers of the earlier process. */
+  readonly pauses: readonly Paused[];
+}> {
   const moves: Move[] = [];
+  const pauses: Paused[] = [];
   const stillUnknown: LeftBehind[] = [];
   for (const row of await tx.outbox.takeOver(lease, account)) {
     if (row.state === "unknown") {
       stillUnknown.push(row);
     } else if (!isOurs(row)) {
-      moves.push(judge(row, journal(row.id, row.epoch), options));
+      const handOver = journal(row.id, row.epoch);
+      moves.push(judge(row, handOver, options));
+      if (handOver?.state !== "answered" || handOver.outcome.outcome !== "paused") continue;
+      if (handOver.outcome.reason !== "shutdown") pauses.push(handOver.outcome);
     }
   }
-  return { moves, stillUnknown };
+  return { moves, stillUnknown, pauses };
 }
 
 function judge(

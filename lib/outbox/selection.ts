@@ -23,6 +23,10 @@ export class Selection {
   #afterLane: string | undefined;
   /** Lanes of exempt recipients: pacing does not look at them. */
   readonly #exemptLanes = new Set<string>();
+  /** Lanes of people who were never written to and have to wait for their turn. */
+  readonly #newcomers = new Set<string>();
+  /** Lanes whose very first message is on its way. */
+  readonly #firsts = new Set<string>();
   /** How long until a lane that was cut short may go on, milliseconds. */
   #pacedForMs = Infinity;
 
@@ -48,14 +52,18 @@ export class Selection {
     const { store, account, pacing, laneWindow } = this.options;
     this.#mayHaveMore = false;
     const { running, skip } = window.room(laneWindow);
-    const exhausted = [...pacing.exhausted()].filter((lane) => !this.#exemptLanes.has(lane));
+    const paced = this.#pacedLanes((lane) => running.has(lane) || skip.has(lane));
+    this.#pacedForMs = Math.min(
+      this.#newcomers.size > 0 ? Math.max(1, pacing.newContactWaitMs()) : Infinity,
+      ...paced.map((lane) => pacing.waitMs(lane) || Infinity),
+    );
     const found = await store.outbox.candidates(account, {
       afterLane: this.#afterLane,
       limit: free,
       perLane: laneWindow,
       nowMs,
       running,
-      skip: exhausted.length === 0 ? skip : new Set([...skip, ...exhausted]),
+      skip: paced.length === 0 ? skip : new Set([...skip, ...paced]),
     });
     // A full round without a row means that nothing is due; anything else may have left something behind.
     this.#mayHaveMore = found.rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
@@ -63,30 +71,40 @@ export class Selection {
     return await this.#paced(found.rows);
   }
 
+  /** Lanes that may get nothing now. */
+  #pacedLanes(inHand: (lane: string) => boolean): readonly string[] {
+    const { pacing } = this.options;
+    if (pacing.newContactAllowance() >= 1) this.#newcomers.clear();
+    for (const lane of this.#firsts) if (!inHand(lane)) this.#firsts.delete(lane);
+    const exhausted = [...pacing.exhausted()].filter((lane) => !this.#exemptLanes.has(lane));
+    return [...exhausted, ...this.#newcomers, ...this.#firsts];
+  }
+
   async #paced(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
     const { pacing, exempt } = this.options;
-    this.#pacedForMs = Infinity;
     for (const row of rows) if (exempt(row.recipient)) this.#exemptLanes.add(row.lane);
     const isNew = await this.#newLanes(rows);
     let newContacts = pacing.newContactAllowance();
     const allowed = new Map<string, number>();
     const chosen: OutboxRow[] = [];
     for (const row of rows) {
-      if (this.#exemptLanes.has(row.lane)) {
+      const { lane } = row;
+      if (this.#exemptLanes.has(lane)) {
         chosen.push(row);
         continue;
       }
-      let left = allowed.get(row.lane) ?? pacing.allowance(row.lane);
+      let left = allowed.get(lane) ?? pacing.allowance(lane);
       // Until the first message was accepted, a stranger gets one at a time.
-      if (isNew.has(row.lane) && !allowed.has(row.lane)) left = newContacts-- >= 1 ? Math.min(left, 1) : 0;
-      if (left < 1) {
-        allowed.set(row.lane, 0);
-        this.#pacedForMs = Math.min(this.#pacedForMs, pacing.waitMs(row.lane) || NEW_CONTACT_LOOK_MS);
-        continue;
+      if (isNew.has(lane) && !allowed.has(lane)) {
+        left = newContacts >= 1 ? Math.min(left, 1) : 0;
+        if (newContacts >= 1) this.#firsts.add(lane);
+        else this.#newcomers.add(lane);
+        newContacts--;
       }
-      allowed.set(row.lane, left - 1);
-      chosen.push(row);
+      allowed.set(lane, Math.max(0, left - 1));
+      if (left >= 1) chosen.push(row);
     }
+    if (this.#newcomers.size > 0) this.#pacedForMs = Math.min(this.#pacedForMs, Math.max(1, pacing.newContactWaitMs()));
     return chosen;
   }
 
@@ -101,14 +119,19 @@ export class Selection {
 
   /** These rows are being marked: their tokens are spent. */
   marked(rows: readonly OutboxRow[]): void {
-    for (const row of rows) if (!this.#exemptLanes.has(row.lane)) this.options.pacing.spend(row.lane);
+    const { pacing } = this.options;
+    for (const { lane } of rows) {
+      if (this.#exemptLanes.has(lane)) continue;
+      pacing.spend(lane);
+      if (this.#firsts.has(lane)) pacing.spendNewContact();
+    }
   }
 
   /** A marked row was given back without being handed over. */
-  givenBack(row: { readonly lane: string }): void {
-    if (!this.#exemptLanes.has(row.lane)) this.options.pacing.refund(row.lane);
+  givenBack({ lane }: { readonly lane: string }): void {
+    const { pacing } = this.options;
+    if (this.#exemptLanes.has(lane)) return;
+    pacing.refund(lane);
+    if (this.#firsts.delete(lane)) pacing.refundNewContact();
   }
 }
-
-/** When the allowance for new people is used up, milliseconds until the next look. */
-const NEW_CONTACT_LOOK_MS = 5_000;

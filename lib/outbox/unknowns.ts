@@ -8,7 +8,7 @@
  * @module
  */
 import { type Address, parseAddress } from "../domain/address.ts";
-import type { MessageKind } from "../domain/message.ts";
+import type { MessageKind, SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Attempt } from "../store/port.ts";
 import type { Move, Subject } from "./moves.ts";
@@ -47,6 +47,10 @@ export class Unknowns {
   readonly #waiting = new Map<number, Waiting>();
   constructor(private readonly options: UnknownsOptions) {}
 
+  has(id: number): boolean {
+    return this.#waiting.has(id);
+  }
+
   get size(): number {
     return this.#waiting.size;
   }
@@ -79,11 +83,33 @@ export class Unknowns {
     return moves;
   }
 
+  /** The very request that was given up was answered after all. @returns nothing when its message does not wait for it */
+  answered(
+    id: number,
+    handedOverAtMs: number,
+    outcome: Extract<SendOutcome, { outcome: "accepted" }>,
+  ): readonly Move[] {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined || waiting.attempt.handedOverAtMs !== handedOverAtMs) return [];
+    this.#waiting.delete(id);
+    return [{
+      row: waiting.row,
+      to: "accepted",
+      attempt: {
+        handedOverAtMs,
+        endedAtMs: this.options.clock.nowMs(),
+        outcome: "accepted",
+        reason: "late_answer",
+        remoteId: outcome.remoteId,
+      },
+    }];
+  }
+
   /** Messages that the evidence proves to have arrived. Evidence that fits several proves nothing. */
   proven(evidence: readonly Evidence[]): readonly Move[] {
     const moves: Move[] = [];
     for (const piece of evidence) {
-      const fitting = [...this.#waiting.values()].filter((waiting) => fits(piece, waiting));
+      const fitting = [...this.#waiting.values()].filter((waiting) => fitsWaiting(piece, waiting));
       const [only] = fitting;
       if (only === undefined || fitting.length > 1) continue;
       this.#waiting.delete(only.row.id);
@@ -115,11 +141,16 @@ export class Unknowns {
   }
 }
 
-function fits(evidence: Evidence, { row, attempt }: Waiting): boolean {
+function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting): boolean {
   if (attempt.remoteId !== undefined) return attempt.remoteId === evidence.remoteId;
+  return fits(evidence, row.recipient, attempt.handedOverAtMs, attempt.endedAtMs);
+}
+
+/** Whether the evidence may speak of a message to this recipient that was handed over and failed at these times. */
+export function fits(evidence: Evidence, recipient: Address, handedOverAtMs: number, endedAtMs: number): boolean {
   const atMs = Number(evidence.remoteId);
-  if (atMs < attempt.handedOverAtMs - CLOCK_SLACK_MS || atMs > attempt.endedAtMs + CLOCK_SLACK_MS) return false;
-  const { kind } = parseAddress(row.recipient);
+  if (atMs < handedOverAtMs - CLOCK_SLACK_MS || atMs > endedAtMs + CLOCK_SLACK_MS) return false;
+  const { kind } = parseAddress(recipient);
   // A receipt names a person by service id. Of a recipient known by number only, the time alone has to do.
-  return kind === "group" || kind === "tel" || evidence.from === row.recipient;
+  return kind === "group" || kind === "tel" || evidence.from === recipient;
 }

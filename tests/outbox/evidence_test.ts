@@ -1,0 +1,113 @@
+/**
+ * Unknown outcomes, evidence and receipts, in real time: the timestamps are signal-cli's.
+ */
+import assert from "node:assert/strict";
+import { makeAci } from "../../lib/domain/address.ts";
+import { GROUP, NUMBER, number, person, uuid } from "./cast.ts";
+import { type Rig, rigTest } from "./rig.ts";
+
+const aci = (n: number) => makeAci(uuid(n));
+const WAIT = { sendTimeoutMs: 150, unknownWaitMs: 1_500 };
+const receipt = (rig: Rig, from: number, timestamp: number, type = "delivery") =>
+  rig.device.world.push(NUMBER, { account: NUMBER, from: uuid(from), receipt: { type, timestamps: [timestamp] } });
+const sentAt = (rig: Rig, n = 0) => rig.signal.sent.items[n]!.timestamp;
+
+for (const [what, to] of [["a person", aci(0)], ["a person known by number", person(0)], ["a group", GROUP]] as const) {
+  rigTest(`a receipt proves that a message to ${what} arrived although its answer was lost: sent once`, async (rig) => {
+    rig.device.script({ times: 1, effect: { type: "lose_answer" } });
+    const [id, next] = await rig.enqueue(to, ["a", "b"]);
+    await rig.start(WAIT);
+    await rig.reach([id!], "unknown");
+    receipt(rig, 0, sentAt(rig));
+    await rig.reach([id!, next!], "accepted", "delivered");
+    assert.deepEqual(rig.signal.bodies(), ["a", "b"]);
+    assert.deepEqual(await rig.outcomes(id!), ["no_answer", "receipt"]);
+    assert.equal(rig.counters.total("messages_proven_total"), 1);
+  }, { realTime: true });
+}
+
+rigTest("without evidence an unknown message is sent again, or held, as the policy of its kind says", async (rig) => {
+  rig.device.script({ times: 2, effect: { type: "hang" } });
+  const [again] = await rig.enqueue(person(0), ["again"]);
+  const [held] = await rig.enqueue(person(1), ["held"], { kind: "alert" });
+  await rig.start({
+    ...WAIT,
+    unknownWaitMs: 200,
+    unknownPolicy: (kind) => kind === "alert" ? "hold" : "resend",
+  });
+  await rig.reach([again!], "accepted");
+  await rig.reach([held!], "dead");
+  assert.equal((await rig.db.store.outbox.find(held!))!.reason, "unknown");
+  assert.deepEqual(rig.signal.bodies(), ["again"]);
+  assert.equal(rig.counters.total("messages_unknown_total", { reason: "no_answer" }), 2);
+  assert.equal(rig.counters.total("messages_resent_total"), 1);
+}, { realTime: true });
+
+rigTest("evidence from somebody else, or for another time, proves nothing", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "hang" } });
+  const [id] = await rig.enqueue(aci(0), ["a"]);
+  const startedAtMs = Date.now();
+  await rig.start({ ...WAIT, unknownWaitMs: 800 });
+  await rig.reach([id!], "unknown");
+  receipt(rig, 1, startedAtMs + 50);
+  receipt(rig, 0, startedAtMs - 5_000);
+  receipt(rig, 0, Date.now() + 5_000);
+  await rig.reach([id!], "accepted");
+  assert.deepEqual(await rig.outcomes(id!), ["no_answer", "accepted"]);
+  assert.equal(rig.counters.total("messages_proven_total"), 0);
+}, { realTime: true });
+
+rigTest("evidence that may belong to a message that is still in flight proves nothing", async (rig) => {
+  rig.device.script(
+    { to: number(0), times: 1, effect: { type: "hang" } },
+    { to: number(1), times: 1, effect: { type: "delay_answer", ms: 700 } },
+  );
+  const [lost] = await rig.enqueue(person(0), ["lost"]);
+  const [slow] = await rig.enqueue(person(1), ["slow"]);
+  await rig.start({ sendTimeoutMs: 1_000, unknownWaitMs: 800 });
+  await rig.signal.sent.waitForCount(1);
+  // Its answer is not here; the lost one becomes unknown later, with this time between its hand-over and its end.
+  receipt(rig, 1, sentAt(rig));
+  await rig.reach([slow!], "delivered", "accepted");
+  await rig.reach([lost!], "accepted");
+  assert.deepEqual(await rig.outcomes(lost!), ["no_answer", "accepted"]);
+  await rig.reach([slow!], "delivered");
+}, { realTime: true });
+
+for (const arrived of [true, false]) {
+  rigTest(
+    `a rate limit answered with a timestamp: ${arrived ? "a receipt proves it arrived" : "without receipt sent again"}`,
+    async (rig) => {
+      const effect = { type: "result", result: "RATE_LIMIT_FAILURE", retryAfterSeconds: 1 } as const;
+      rig.device.script({ times: 1, effect });
+      const [id] = await rig.enqueue(aci(0), ["a"]);
+      await rig.start({ ...WAIT, unknownWaitMs: arrived ? 5_000 : 300 });
+      await rig.reach([id!], "unknown");
+      const remoteId = (await rig.db.store.outbox.find(id!))!.timeline[0]!.remoteId!;
+      if (arrived) receipt(rig, 0, Number(remoteId));
+      await rig.reach([id!], "accepted", "delivered");
+      assert.deepEqual(rig.signal.bodies(), arrived ? [] : ["a"]);
+      assert.deepEqual(await rig.outcomes(id!), ["rate_limited", arrived ? "receipt" : "accepted"]);
+    },
+    { realTime: true },
+  );
+}
+
+rigTest("receipts make a message delivered, then read, per member of a group, and never the other way", async (rig) => {
+  const [id] = await rig.enqueue(GROUP, ["a"]);
+  await rig.start(WAIT);
+  await rig.reach([id!], "accepted");
+  receipt(rig, 0, sentAt(rig));
+  await rig.reach([id!], "delivered");
+  receipt(rig, 1, sentAt(rig), "read");
+  await rig.reach([id!], "read");
+  receipt(rig, 2, sentAt(rig));
+  const story = () => rig.db.store.outbox.find(id!);
+  const done = Date.now() + 5_000;
+  while ((await story())!.receipts.length < 3 && Date.now() < done) await rig.reach([id!], "read");
+  assert.deepEqual(
+    (await story())!.receipts.map(({ member, kind }) => `${member} ${kind}`).sort(),
+    [`${aci(0)} delivered`, `${aci(1)} read`, `${aci(2)} delivered`].sort(),
+  );
+  assert.equal(await rig.state(id!), "read");
+}, { realTime: true });

@@ -1,0 +1,69 @@
+/**
+ * Pacing: a bucket per recipient, and people who were never written to.
+ */
+import assert from "node:assert/strict";
+import { until } from "../support/until.ts";
+import { number, person } from "./cast.ts";
+import { rigTest, texts } from "./rig.ts";
+
+const SECOND = 1_000;
+
+rigTest(
+  "a recipient gets a burst, then one per part of the period; others and exempt ones do not wait",
+  async (rig) => {
+    await rig.enqueue(person(0), texts("a", 8));
+    const other = await rig.enqueue(person(1), texts("b", 3));
+    const owner = await rig.enqueue(person(2), texts("o", 20));
+    const one = await rig.start({
+      pacing: { limit: 3, periodMs: 30 * SECOND },
+      exempt: (recipient) => recipient === person(2),
+    });
+    await rig.reach([...other, ...owner], "accepted");
+    assert.deepEqual(rig.signal.bodies(number(0)), texts("a", 3));
+    // Nobody rings: it wakes up by itself.
+    await rig.clock.advance(10 * SECOND);
+    await until(async () => {
+      await rig.clock.advance(25);
+      return rig.signal.bodies(number(0)).length === 4;
+    }, "the fourth");
+    const saved = JSON.parse(JSON.stringify(one.pacing.snapshot()));
+    await one.stop();
+    const two = await rig.start({
+      pacing: { limit: 3, periodMs: 30 * SECOND },
+      prepare: ({ pacing }) => pacing.load(saved),
+    });
+    await rig.pass(5 * SECOND);
+    assert.equal(rig.signal.bodies(number(0)).length, 4, "a restart fills no bucket");
+    await rig.pass(40 * SECOND);
+    await until(async () => {
+      await rig.pass(SECOND);
+      return rig.signal.bodies(number(0)).length === 8;
+    }, "the rest");
+    assert.deepEqual(rig.signal.bodies(number(0)), texts("a", 8));
+    assert.equal(two.dispatcher.status().window, 0);
+  },
+);
+
+rigTest(
+  "people who were never written to come slowly, one message each at first; known ones do not wait",
+  async (rig) => {
+    const ids = [];
+    for (let n = 0; n < 5; n++) ids.push(...await rig.enqueue(person(n), texts(`p${n}.`, 2)));
+    await rig.start({ pacing: { newContactsPerHour: 2 } });
+    await rig.reach(ids.slice(0, 0), "accepted");
+    const met = () => new Set(rig.signal.sent.items.map(({ to }) => "number" in to ? to.number : "")).size;
+    await until(async () => {
+      await rig.clock.advance(25);
+      return rig.signal.bodies().length === 4;
+    }, "two people with both their messages");
+    await rig.pass(60 * SECOND);
+    assert.equal(met(), 2);
+    await rig.pass(1_800 * SECOND);
+    await until(async () => {
+      await rig.clock.advance(25);
+      return met() === 3;
+    }, "the third");
+    await rig.pass(60 * SECOND);
+    assert.equal(met(), 3);
+  },
+);
