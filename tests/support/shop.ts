@@ -63,6 +63,7 @@ export class Shop implements AsyncDisposable {
   readonly signals: SimulatedSignal[];
   readonly services: ServiceProcess[];
   #orders = 0;
+  #saidAtMs = 0;
 
   private constructor(
     readonly db: TestDatabase,
@@ -134,7 +135,7 @@ export class Shop implements AsyncDisposable {
   }
 
   /**
-   * The shop sells. Of ten orders six carry an affiliate's token, one that of the deactivated one, one a token that nobody
+   * The shop sells. May be called again after it failed: what was inserted already is left alone. Of ten orders six carry an affiliate's token, one that of the deactivated one, one a token that nobody
    * has; unless `tokens` is false. @returns their ids
    */
   async insertOrders(count: number, options: { readonly tokens?: boolean } = {}): Promise<readonly number[]> {
@@ -153,7 +154,9 @@ export class Shop implements AsyncDisposable {
     for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
       const some = rows.slice(at, at + ROWS_PER_INSERT);
       await this.db.adminQuery(
-        `INSERT INTO orders (id, client, total, ip_address, affiliate_token) VALUES ${
+        `INSERT ${
+          this.db.name === "sqlite" ? "OR " : ""
+        }IGNORE INTO orders (id, client, total, ip_address, affiliate_token) VALUES ${
           some.map(() => "(?, ?, ?, ?, ?)").join(", ")
         }`,
         some.flat(),
@@ -164,9 +167,11 @@ export class Shop implements AsyncDisposable {
     return debts.map(({ order }) => order);
   }
 
-  /** Somebody writes; every device of the account gets it. */
-  says(from: string, text: string, more: Readonly<Record<string, unknown>> = {}): void {
-    for (const signal of this.signals) signal.says(from, text, more);
+  /** Somebody writes; every device of the account gets it. @returns the message's time, which no other has */
+  says(from: string, text: string, more: Readonly<Record<string, unknown>> = {}): number {
+    const timestamp = this.#saidAtMs = Math.max(Date.now(), this.#saidAtMs + 1);
+    for (const signal of this.signals) signal.says(from, text, { timestamp, ...more });
+    return timestamp;
   }
 
   /** Everything that Signal accepted from the account, from whichever device. */
