@@ -85,6 +85,7 @@ export interface OutboxArchiveTable {
   account: string;
   lane: string;
   attempts: number;
+  replays: number;
   reason: string | null;
   remote_id: string | null;
   kind: string;

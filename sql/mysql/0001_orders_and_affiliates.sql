@@ -120,6 +120,7 @@ CREATE TABLE IF NOT EXISTS outbox_archive (
   account VARCHAR(64) NOT NULL,
   lane CHAR(32) NOT NULL,
   attempts INT NOT NULL,
+  replays INT NOT NULL DEFAULT 0,
   reason VARCHAR(190) NULL,
   remote_id VARCHAR(190) NULL,
   kind VARCHAR(40) NOT NULL,

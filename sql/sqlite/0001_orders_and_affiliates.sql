@@ -104,6 +104,7 @@ CREATE TABLE IF NOT EXISTS outbox_archive (
   account TEXT NOT NULL,
   lane TEXT NOT NULL,
   attempts INTEGER NOT NULL,
+  replays INTEGER NOT NULL DEFAULT 0,
   reason TEXT,
   remote_id TEXT,
   kind TEXT NOT NULL,

@@ -29,7 +29,7 @@ export async function messageStory(id: number, around: Surroundings): Promise<Me
     expiresAtMs: state === "dead" ? undefined : found.expiresAtMs,
     finishedAtMs: found.finishedAtMs,
     tries: { used: found.attempts, allowed: config.delivery.maxRetries + 1 },
-    replays: Math.max(found.replays, attempts.some(({ beforeReplay }) => beforeReplay) ? 1 : 0),
+    replays: found.replays,
     attempts,
     receipts: found.receipts.map(({ member, kind, atMs }) => ({
       from: member === undefined ? "somebody unnamed" : showAddress(member, showNumbers),
@@ -74,19 +74,11 @@ function triesOf(message: OutboxStory): readonly Try[] {
 }
 
 /**
- * A replay leaves no line. Of an unfinished message the row counts replays, and its age began with the last one; of a
- * finished one only the lines are left: tries that count from zero again, or go on after a refusal.
+ * A message's age begins anew with each replay: lines from before are of an earlier life.
  * @returns how many lines are older than the last replay
  */
-function triesBeforeReplay({ state, replays, timeline, createdAtMs }: OutboxStory): number {
-  if (state === "queued" || state === "sending" || state === "unknown" || state === "dead") {
-    return replays === 0 ? 0 : timeline.filter(({ handedOverAtMs }) => handedOverAtMs < createdAtMs).length;
-  }
-  const first = timeline.findLastIndex((line, at) => {
-    const previous = timeline[at - 1];
-    return previous !== undefined && (line.attempts < previous.attempts || previous.outcome === "refused");
-  });
-  return Math.max(0, first);
+function triesBeforeReplay({ replays, timeline, createdAtMs }: OutboxStory): number {
+  return replays === 0 ? 0 : timeline.filter(({ endedAtMs }) => endedAtMs < createdAtMs).length;
 }
 
 function outcomeText({ outcome, reason, remoteId }: OutboxStory["timeline"][number]): string {

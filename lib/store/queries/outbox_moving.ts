@@ -61,9 +61,9 @@ export function archive(
   remoteId: string,
   finishedAtMs: string,
 ): string {
-  return `INSERT INTO outbox_archive (id, state, account, lane, attempts, reason, remote_id, kind, origin_kind, origin_key,
+  return `INSERT INTO outbox_archive (id, state, account, lane, attempts, replays, reason, remote_id, kind, origin_kind, origin_key,
       origin_generation, created_at_ms, finished_at_ms, recipient, body)
-    SELECT o.id, ${state}, o.account, o.lane, ${attempts}, ${reason}, ${remoteId}, o.kind, o.origin_kind, o.origin_key,
+    SELECT o.id, ${state}, o.account, o.lane, ${attempts}, o.replays, ${reason}, ${remoteId}, o.kind, o.origin_kind, o.origin_key,
       o.origin_generation, o.created_at_ms, ${finishedAtMs}, o.recipient, o.body`;
 }
 

@@ -76,6 +76,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "lane",
         "finished_at_ms",
         "remote_id",
+        "replays",
       ]).where("id", "=", id).executeTakeFirst();
       const row: Row | undefined = hot ?? finished;
       if (row === undefined) return undefined;
@@ -92,7 +93,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         expiresAtMs: optionalInteger(row, "expires_at_ms"),
         markedAtMs: optionalInteger(row, "marked_at_ms") || undefined,
         finishedAtMs,
-        replays: hot?.replays ?? 0,
+        replays: integer(row, "replays"),
         receipts: hot === undefined ? await readReceipts(scope, id) : [],
         timeline,
       };
