@@ -46,7 +46,7 @@ export function leaseQueries(scope: Scope): LeaseStore {
   }
 
   async function renew(lease: Lease, ttlMs: number): Promise<number | undefined> {
-    return await scope.atomic("lease_renew", async (scope) => {
+    return await scope.single("lease_renew", async (scope) => {
       // The clock is read by the locking statement itself, so that a wait for the row makes the lease shorter, not longer.
       if (scope.dialect.name === "mysql") {
         // LAST_INSERT_ID(expression) brings the value home in the answer to the UPDATE.
