@@ -11,15 +11,18 @@ const SECOND = 1_000;
 rigTest(
   "an answer that comes after the lease ran out and was prolonged again settles its message: sent once",
   async (rig) => {
-    rig.device.script({ times: 1, effect: { type: "delay_answer", ms: 2_000 } });
+    rig.device.script({ times: 1, effect: { type: "delay_answer", ms: 1_500 } });
     const [id, next] = await rig.enqueue(person(0), ["a", "b"]);
-    const one = await rig.start({ unknownWaitMs: 3_600 * SECOND });
+    const one = await rig.start({ leaseMs: 3 * SECOND, unknownWaitMs: 3_600 * SECOND });
     await rig.signal.sent.waitForCount(1);
     one.mortal.away = true;
-    await rig.clock.advance(20 * SECOND);
+    await rig.clock.advance(1.5 * SECOND);
+    // The bell rings while the lease is out: the dispatcher lets go of its window.
+    await rig.pass(100);
+    await rig.pass(100);
     assert.equal(one.lease, undefined);
     one.mortal.away = false;
-    await rig.pass(6 * SECOND);
+    await rig.pass(1.5 * SECOND);
     await rig.reach([id!], "unknown");
     await rig.reach([id!, next!], "accepted");
     assert.deepEqual(rig.signal.bodies(), ["a", "b"]);

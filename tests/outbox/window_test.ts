@@ -40,6 +40,17 @@ Deno.test("an outcome that stops a lane gives back what is behind it, and nothin
   assert.equal(window.size, 1);
 });
 
+Deno.test("a lane whose rows were taken back is left alone until the database knows of them", () => {
+  const window = new Window();
+  window.add([row(1, "a"), row(2, "a"), row(3, "a")]);
+  const first = window.take()!;
+  assert.deepEqual(window.takeBack().map((r) => r.id), [2, 3]);
+  assert.ok(window.room(16).skip.has("a"), "row 4 would overtake rows 2 and 3");
+  window.answered(first, true);
+  for (const id of [1, 2, 3]) window.settled(row(id, "a"));
+  assert.ok(!window.room(16).skip.has("a"));
+});
+
 Deno.test("settling a row that is not of the window changes nothing", () => {
   const window = new Window();
   window.add([row(1, "a")]);
