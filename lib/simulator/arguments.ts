@@ -73,6 +73,7 @@ const RECEIVE_MODES = { "receive-mode": ["on-start", "on-connection", "manual"] 
 const COMMANDS: Readonly<Record<string, Spec>> = {
   jsonRpc: spec(`${IGNORES}\none receive-mode --receive-mode`, false, RECEIVE_MODES),
   listAccounts: spec(""),
+  link: spec("one name -n --name"),
   version: spec(""),
   receive: spec(`${IGNORES}\none timeout -t --timeout\none max-messages --max-messages`),
   send: spec(

@@ -74,6 +74,11 @@ export class Dispatcher {
     this.#settle(this.#answer(message), (reply) => this.#write(reply));
   }
 
+  /** Ends its subscriptions: the connection is gone. */
+  close(): void {
+    this.#subscriptions.close();
+  }
+
   /** Resolves when every request that can be answered is answered. */
   async idle(): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open);

@@ -5,6 +5,7 @@
  * @module
  */
 import { type Arguments, parseArguments, UsageError } from "./arguments.ts";
+import { type DaemonOptions, listenFor, serve } from "./daemon.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { LineSplitter } from "./lines.ts";
 import { Manager } from "./manager.ts";
@@ -12,7 +13,8 @@ import { Output } from "./output.ts";
 import { pause } from "./pause.ts";
 import type { TrustMode } from "./recipients.ts";
 import { checkAccount, StartFailure } from "./start.ts";
-import type { World } from "./world.ts";
+import { linkDevice } from "./link.ts";
+import { isRegistered, type World } from "./world.ts";
 
 export interface ProgramIo {
   readonly args: readonly string[];
@@ -103,6 +105,7 @@ class Run {
       throw new StartFailure(1, "At least one of --socket, --tcp, --http, --dbus or --dbus-system must be given");
     }
     await this.#startDelay();
+    if (command === "link") return await linkDevice(this.#world, this.#output, this.#life.signal);
     const [managers, multi] = await this.#load(command!, global);
     switch (command) {
       case "listAccounts":
@@ -113,6 +116,8 @@ class Run {
         return this.#print(`signal-cli ${this.#world.state.version}`);
       case "jsonRpc":
         return await this.#jsonRpc(managers, multi, args.options["receive-mode"] !== "manual");
+      case "daemon":
+        return await this.#daemon(managers, multi, args.options);
       default:
         throw new StartFailure(2, "This command is not simulated");
     }
@@ -131,7 +136,7 @@ class Run {
       });
       return new Manager(world, number, trust, this.#life.signal, () => this.#crash());
     };
-    const local = world.state.accounts.filter((each) => each.registered && !world.memory(each.number).deregistered);
+    const local = world.state.accounts.filter((each) => isRegistered(world, each));
     if (global.account !== undefined) {
       const given = String(global.account);
       const found = world.state.accounts.find((each) => each.number === given || each.uuid === given);
@@ -194,6 +199,23 @@ class Run {
     // Facts, §4.3: at the end of the input the handlers go first, then the open requests are answered.
     for (const { receiver } of managers) receiver.close();
     await dispatcher.idle();
+    return 0;
+  }
+
+  async #daemon(managers: readonly Manager[], multi: boolean, options: Arguments["options"]): Promise<number> {
+    if (!("socket" in options || "tcp" in options)) throw new StartFailure(2, "This channel is not simulated");
+    const listener = listenFor(options);
+    this.#releases.push(this.#world.onChange(() => this.#watchLogin(managers, multi)));
+    await serve(listener, {
+      world: this.#world,
+      managers,
+      multi,
+      mode: (options["receive-mode"] ?? "on-start") as DaemonOptions["mode"],
+      stdout: options["no-receive-stdout"] === true ? undefined : this.#output,
+      onListening: (where) => this.#log("INFO", "SocketHandler", `Started JSON-RPC server on ${where}`),
+      onCrash: () => this.#crash(),
+      life: this.#life.signal,
+    });
     return 0;
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { World } from "./world.ts";
+import { isRegistered, type World } from "./world.ts";
 
 /** The program ends before its command. */
 export class StartFailure extends Error {
@@ -29,7 +29,7 @@ export async function checkAccount(world: World, number: string, hooks: CheckHoo
   hooks.onLocked(release);
   world.refresh();
   const account = find();
-  if (!account?.registered || world.memory(number).deregistered) {
+  if (account === undefined || !isRegistered(world, account)) {
     throw new StartFailure(1, `User ${number} is not registered.`, { skippable: true });
   }
   if (world.state.offline) throw new StartFailure(3, `Error while checking account ${number}: no connection`);

@@ -71,6 +71,8 @@ export interface WorldState {
   readonly receipts: boolean;
   /** And a read receipt too. */
   readonly readReceipts: boolean;
+  /** Whose phone scans the code that `link` shows, the number of an account; null: nobody, until it is set. */
+  readonly scannedBy: string | null;
   /** Keep every request line in `requests.jsonl`. */
   readonly recordRequests: boolean;
 }
@@ -94,6 +96,9 @@ export function parseWorld(value: unknown): WorldState {
     directoryError: flag(world.directoryError, false, "directoryError"),
     receipts: flag(world.receipts, false, "receipts"),
     readReceipts: flag(world.readReceipts, false, "readReceipts"),
+    scannedBy: world.scannedBy === undefined || world.scannedBy === null
+      ? null
+      : text(world.scannedBy, undefined, "scannedBy"),
     recordRequests: flag(world.recordRequests, false, "recordRequests"),
   };
 }

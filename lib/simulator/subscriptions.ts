@@ -44,4 +44,10 @@ export class Subscriptions {
     this.#open.delete(found);
     for (const remove of subscription.removals) remove();
   }
+
+  /** Ends all of them. */
+  close(): void {
+    for (const { removals } of this.#open.values()) for (const remove of removals) remove();
+    this.#open.clear();
+  }
 }

@@ -67,12 +67,23 @@ export interface Mailbox {
 export interface AccountMemory {
   /** The service refused the login once: not registered from now on. */
   deregistered: boolean;
+  /** `link` made it a device of this account, although `world.json` knows none here. */
+  linked?: boolean;
   /** Key by service id, of everybody met. */
   readonly keys: Record<string, string>;
   /** Numbers learnt from the directory, by service id. */
   readonly numbers: Record<string, string>;
   /** Tokens of challenges that were solved. */
   readonly solved: string[];
+}
+
+/** Whether signal-cli has the account on its disk. */
+export function isRegistered(
+  world: World,
+  account: { readonly number: string; readonly registered: boolean },
+): boolean {
+  const { deregistered, linked } = world.memory(account.number);
+  return (account.registered || linked === true) && !deregistered;
 }
 
 export interface World {
