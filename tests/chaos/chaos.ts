@@ -10,7 +10,7 @@ import type { DatabaseName } from "../support/databases.ts";
 import type { ServiceProcess } from "../support/service_process.ts";
 import { LINK, OWNER_GROUP, Shop } from "../support/shop.ts";
 import { LEASE_MS, type Mishap, type Plan, schedule } from "./schedule.ts";
-import { TROUBLE_NAMES, troubleRules, WITHOUT_ANSWER } from "./troubles.ts";
+import { PAUSING_TROUBLES, SINGLE_TROUBLES, troubleRules, WITHOUT_ANSWER } from "./troubles.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -80,7 +80,7 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
     engine,
     ...(server === undefined ? {} : { server }),
     strangers: Math.ceil(seconds * GOES_PER_S),
-    world: { sendDelayMs: [1, 8], receipts: true },
+    world: { sendDelayMs: [5, 40], receipts: true },
     settings: settings(disk),
   });
   if (instances === 2) await shop.addInstance({ ...settings(undefined), ...instanceDatabase(shop) });
@@ -116,7 +116,8 @@ class Run {
       instances,
       server: this.server !== undefined,
       disk: this.disk !== undefined,
-      troubles: TROUBLE_NAMES,
+      troubles: SINGLE_TROUBLES,
+      pausing: PAUSING_TROUBLES,
     };
     for (const signal of this.shop.signals) signal.script(troubleRules(seed));
     for (const service of this.shop.services) service.start();
@@ -164,6 +165,8 @@ class Run {
         await service.kill();
         await sleep(mishap.forMs);
         service.start();
+        // Killed again before it could send, it would show nothing; now and then it is.
+        if (mishap.forMs % 4 > 0) await this.#progress();
         return;
       }
       case "kill_signal":
@@ -202,6 +205,13 @@ class Run {
         await sleep(mishap.forMs);
         for (const signal of this.shop.signals) signal.mark(mishap.trouble, false);
     }
+  }
+
+  /** Waits until something new was sent, or until a lease has surely been taken over. */
+  async #progress(): Promise<void> {
+    const before = this.shop.sent().length;
+    const deadlineMs = this.#elapsedMs() + LEASE_MS + 4_000;
+    while (this.shop.sent().length === before && this.#elapsedMs() < deadlineMs) await sleep(200);
   }
 
   /** Whoever ended by itself is started again, as systemd would. */

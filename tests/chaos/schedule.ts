@@ -27,12 +27,13 @@ export interface Plan {
   readonly server: boolean;
   /** Whether there is a disk that can be filled. */
   readonly disk: boolean;
-  /** Names that `signal_trouble` may have. */
+  /** Names that `signal_trouble` may have: those that concern single messages, and those that make the account pause. */
   readonly troubles: readonly string[];
+  readonly pausing: readonly string[];
 }
 
 /** Between two mishaps, milliseconds. */
-const GAP_MS = [300, 2_200] as const;
+const GAP_MS = [200, 2_500] as const;
 /** Nothing goes wrong so shortly before the end: it would not be seen. */
 const LAST_MS = 2_000;
 /** LEASE_SECONDS of the run; a frozen instance sleeps longer, so that another one has taken over. */
@@ -42,6 +43,7 @@ export const LEASE_MS = 8_000;
 export function schedule(plan: Plan): readonly Mishap[] {
   const random = seeded(plan.seed);
   const between = (from: number, to: number) => Math.round(from + random() * (to - from));
+  const one = (names: readonly string[]) => names[between(0, names.length - 1)]!;
   const draws: readonly (readonly [weight: number, draw: (atMs: number) => Mishap])[] = [
     [4, (atMs) => ({ kind: "kill_service", instance: between(0, plan.instances - 1), atMs, forMs: between(0, 1_500) })],
     [3, (atMs) => ({ kind: "kill_signal", instance: between(0, plan.instances - 1), atMs, forMs: 0 })],
@@ -54,19 +56,19 @@ export function schedule(plan: Plan): readonly Mishap[] {
       forMs: between(500, LEASE_MS + 5_000),
     })],
     [plan.disk ? 1 : 0, (atMs) => ({ kind: "full_disk", atMs, forMs: between(1_000, 6_000) })],
-    [5, (atMs) => ({
-      kind: "signal_trouble",
-      trouble: plan.troubles[between(0, plan.troubles.length - 1)]!,
-      atMs,
-      forMs: between(500, 5_000),
-    })],
+    [5, (atMs) => ({ kind: "signal_trouble", trouble: one(plan.troubles), atMs, forMs: between(500, 5_000) })],
+    // Short: a pause grows with each refusal, and little happens while an account pauses.
+    [2, (atMs) => ({ kind: "signal_trouble", trouble: one(plan.pausing), atMs, forMs: between(100, 1_200) })],
   ];
   const total = draws.reduce((sum, [weight]) => sum + weight, 0);
   const mishaps: Mishap[] = [];
   for (let atMs = 1_000; atMs < plan.seconds * 1_000 - LAST_MS; atMs += between(...GAP_MS)) {
     let ticket = random() * total;
     const [, draw] = draws.find(([weight]) => (ticket -= weight) < 0) ?? draws[0]!;
-    mishaps.push(draw(atMs));
+    const mishap = draw(atMs);
+    mishaps.push(mishap);
+    // The spool's disk matters while the database is away.
+    if (mishap.kind === "full_disk") mishaps.push({ kind: "freeze_database", atMs, forMs: mishap.forMs + 500 });
   }
   return mishaps;
 }
