@@ -130,8 +130,9 @@ database_is_here() {
   [ -z "$host" ] || [ "$host" = localhost ] || [ "$host" = 127.0.0.1 ] || [ "$host" = ::1 ]
 }
 
-administrator() {
-  if command -v mariadb >/dev/null; then mariadb "$@"; else mysql "$@"; fi
+database_socket() {
+  socket=$(value_of "$ETC/env" DB_SOCKET)
+  printf '%s' "${socket:-/run/mysqld/mysqld.sock}"
 }
 
 # Tables, by whoever may make them. Sets TABLES to yes when they fit.
@@ -144,17 +145,14 @@ make_tables() {
   elif [ "$(value_of "$ETC/env" DB_DRIVER)" = sqlite ]; then
     as_service "$PROGRAM" migrate --env-file "$ETC/env"
     TABLES=yes
-  elif database_is_here && administrator -e 'SELECT 1' >/dev/null 2>&1; then
-    say "root may do it here: $PROGRAM migrate --sql | mysql"
-    sql=$(mktemp)
-    as_service "$PROGRAM" migrate --sql --env-file "$ETC/env" >"$sql"
-    administrator <"$sql" && done_sql=yes || done_sql=no
-    rm -f "$sql"
-    [ "$done_sql" = yes ] || fail 'the database refused it; nothing was started'
-    if as_service "$PROGRAM" migrate --status --env-file "$ETC/env"; then
+  elif database_is_here && [ -S "$(database_socket)" ]; then
+    say "root may do it on this machine: $PROGRAM migrate --admin-user root --admin-socket $(database_socket)"
+    if "$PROGRAM" migrate --admin-user root --admin-socket "$(database_socket)" --yes --env-file "$ETC/env" &&
+      as_service "$PROGRAM" migrate --status --env-file "$ETC/env"; then
       TABLES=yes
     else
-      say 'The tables are made, but the service cannot log in: does its user have another password than DB_PASSWORD?'
+      say 'That did not do. If the database user is there with another password than DB_PASSWORD, write that one into the'
+      say "settings; otherwise an administrator has to run: $PROGRAM migrate --sql --env-file $ETC/env | mysql"
     fi
   else
     say "An administrator of the database has to run: $PROGRAM migrate --sql --env-file $ETC/env | mysql"
