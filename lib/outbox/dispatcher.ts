@@ -369,7 +369,7 @@ export class Dispatcher implements Service {
     const free = open ? (this.pause.probing ? 1 : sendWindow) - held : 0;
     if (free > 0) this.#news = false;
     const rows = free > 0 && this.#selection.mayHaveMore
-      ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs)
+      ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs, this.#blockedLanes())
       : [];
     const moves = this.#moves;
     if (rows.length === 0 && moves.length === 0) return this.#selection.mayHaveMore && free > 0;
@@ -415,6 +415,13 @@ export class Dispatcher implements Service {
     if (moves.length > 0) this.#selection.look();
     this.#handOverMore();
     return true;
+  }
+
+  /** Lanes that wait for the fate of a message, also when it was decided and the database does not know yet. */
+  #blockedLanes(): ReadonlySet<string> {
+    const lanes = new Set(this.#unknowns.lanes());
+    for (const { to, row } of this.#moves) if (to === "resend") lanes.add(row.lane);
+    return lanes;
   }
 
   /** @throws {LeaseLost} */

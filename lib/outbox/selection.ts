@@ -47,8 +47,13 @@ export class Selection {
     return this.#pacedForMs;
   }
 
-  /** Due rows, at most `free`. @throws {StoreUnavailable} */
-  async choose(window: Window, free: number, nowMs: number): Promise<readonly OutboxRow[]> {
+  /** Due rows, at most `free`. @param blocked lanes that wait for the fate of a message @throws {StoreUnavailable} */
+  async choose(
+    window: Window,
+    free: number,
+    nowMs: number,
+    blocked: ReadonlySet<string>,
+  ): Promise<readonly OutboxRow[]> {
     const { store, account, pacing, laneWindow } = this.options;
     this.#mayHaveMore = false;
     const { running, skip } = window.room(laneWindow);
@@ -62,11 +67,13 @@ export class Selection {
       limit: free,
       perLane: laneWindow,
       nowMs,
+      blocked,
       running,
       skip: paced.length === 0 ? skip : new Set([...skip, ...paced]),
     });
     // A full round without a row means that nothing is due; anything else may have left something behind.
-    this.#mayHaveMore = found.rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
+    // And a bell that rang during the search is not forgotten.
+    this.#mayHaveMore ||= found.rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
     this.#afterLane = found.nextLane;
     return await this.#paced(found.rows);
   }

@@ -129,6 +129,11 @@ export class Unknowns {
     return moves;
   }
 
+  /** Lanes that wait for the fate of a message. */
+  lanes(): readonly string[] {
+    return [...this.#waiting.values()].map(({ row }) => row.lane);
+  }
+
   /** How long until the first one has waited long enough, milliseconds. */
   nextDateMs(): number {
     let nextMs = Infinity;

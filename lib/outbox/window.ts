@@ -97,6 +97,9 @@ export class Window {
   takeBack(): readonly OutboxRow[] {
     const rows: OutboxRow[] = [];
     for (const lane of this.#lanes.values()) {
+      if (lane.waiting.length === 0) continue;
+      // Until the database knows of them, what stands behind them in the lane must not be taken up before them.
+      lane.stopped = true;
       const waiting = lane.waiting.splice(0);
       for (const { id } of waiting) lane.unsettled.add(id);
       rows.push(...waiting);

@@ -117,6 +117,11 @@ export interface OutboxStore {
     /** Lanes with rows in flight here, with the number of rows they may still take. */
     readonly running: ReadonlyMap<string, number>;
     readonly skip: ReadonlySet<string>;
+    /**
+     * Lanes with a row in `sending` or `unknown` that are not in `running`, when the caller knows them: after it has taken
+     * stock only the holder of the lease can make one. Left out: the database is asked.
+     */
+    readonly blocked?: ReadonlySet<string>;
   }): Promise<{ readonly rows: readonly OutboxRow[]; readonly nextLane: string | undefined }>;
   /** queued → sending. */
   markSending(ids: readonly number[], lease: Lease, nowMs: number): Promise<readonly number[]>;

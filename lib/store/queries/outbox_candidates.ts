@@ -49,7 +49,7 @@ interface Chosen {
 export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" | "waitingLanes"> {
   async function candidates(account: AccountId, options: Options): ReturnType<OutboxStore["candidates"]> {
     if (options.limit <= 0) return { rows: [], nextLane: options.afterLane };
-    const blocked = await blockedLanes(scope, account, options.running);
+    const blocked = options.blocked ?? await blockedLanes(scope, account, options.running);
     const chosen: Chosen[] = [];
     let nextLane: string | undefined;
     const start = options.afterLane ?? FIRST;
