@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { makeGroup, makeSignalAccount, makeTel } from "./domain/address.ts";
+import { makeSignalAccount, makeTel } from "./domain/address.ts";
 import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { arrive, openDatabase } from "./app/database.ts";
 import { openHttp, openSystemd, registerHealth } from "./app/face.ts";
 import { bootedAtMs, daemonOf, makeFolder, randomName, realSignalCli, savedPacing } from "./app/machine.ts";
+import { writeGroups } from "./app/groups_file.ts";
+import { ownerGroup } from "./app/owner_group.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
 import { countingCriticals, Vitals } from "./app/vitals.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
@@ -80,7 +82,7 @@ export function buildApp(options: AppOptions): App {
   const store = openDatabase(config, { clock, random, counters: metrics });
   const account = makeSignalAccount(config.signal.number);
   const admin = makeTel(config.signal.adminPhoneNumber);
-  const ownerGroup = makeGroup(config.signal.groupId);
+  const ownersGroup = ownerGroup(config);
   const lifecycle = new LifecycleController();
   const fatal = Promise.withResolvers<unknown>();
   const holder = randomName(random);
@@ -178,7 +180,7 @@ export function buildApp(options: AppOptions): App {
       threshold: config.delivery.circuitBreakerThreshold,
       cooldownMs: config.delivery.circuitBreakerCooldownMs,
     },
-    exempt: (recipient) => recipient === ownerGroup || recipient === admin,
+    exempt: (recipient) => recipient === ownersGroup || recipient === admin,
     clock,
     random,
     log: log.child("outbox"),
@@ -231,7 +233,7 @@ export function buildApp(options: AppOptions): App {
     held: leases.held("inbox"),
     automations: [
       new AffiliateRegistration({
-        ownerGroup,
+        ownerGroup: ownersGroup,
         link: config.shop.affiliateLink,
         tokenLength: config.shop.tokenLength,
         zone: config.shop.timeZone,
@@ -266,7 +268,7 @@ export function buildApp(options: AppOptions): App {
     leaseMs: config.delivery.leaseMs,
     settings: {
       account,
-      ownerGroup,
+      ownerGroup: ownersGroup,
       zone: config.shop.timeZone,
       currency: config.shop.currency,
     },
@@ -355,8 +357,10 @@ export function buildApp(options: AppOptions): App {
   });
   const systemd = openSystemd({ clock, log, health, progress: [pulse, dispatcher] });
 
+  const listGroups = () => writeGroups(config.files.runtimeDir, () => channel.listGroups(), { clock, log });
   channel.onCondition((condition) => {
     status.touch();
+    if (condition.state === "live") listGroups();
     if (condition.state === "down") {
       if (lifecycle.intake.aborted || condition.reason === "starting") return;
       // What this process may run was decided when it started: a new one may run what has appeared since.
@@ -429,7 +433,7 @@ export function buildApp(options: AppOptions): App {
     force: () => lifecycle.stopWork("forced"),
     snapshot: () => health.snapshot(),
     reload: async () => {
-      await templates.reload();
+      await Promise.all([templates.reload(), listGroups()]);
     },
     wake: () => pulse.lookNow(),
   };

@@ -14,6 +14,7 @@ import { dlqListCommand } from "./commands/dlq_list.ts";
 import { dlqReplayCommand } from "./commands/dlq_replay.ts";
 import { dlqShowCommand } from "./commands/dlq_show.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { groupsCommand } from "./commands/groups.ts";
 import { healthCommand } from "./commands/health.ts";
 import { installCommand } from "./commands/install.ts";
 import { migrateCommand } from "./commands/migrate.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   demoOrderCommand,
   checkCommand,
   healthCommand,
+  groupsCommand,
   migrateCommand,
   templatesListCommand,
   templatesPreviewCommand,

@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import { type LogLevelName, type LogStream, openLog } from "../observe/log.ts";
 import type { Log } from "../runtime/log.ts";
 import type { CliContext } from "./command.ts";
+import { waitForOwnerGroup } from "./signal.ts";
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -47,6 +48,7 @@ export async function openService({ config, context, logStream, spawn }: Service
     clock,
   });
   const { log } = opened;
+  if (spawn === undefined) await waitForOwnerGroup(config, context, log);
   const app = buildApp({ config, version, log, clock, random, ...(spawn !== undefined && { spawn }) });
   return { app, log, close: () => opened.close() };
 }

@@ -16,6 +16,7 @@ import type { Accept, Channel, OutgoingRequest } from "../channel.ts";
 import { classifyError, classifyResult, classifyUnanswered, type RecipientKind } from "./classify.ts";
 import { decodeSignal } from "./decode.ts";
 import type { Receipt } from "./envelope.ts";
+import { listGroups, type SignalGroup } from "./groups.ts";
 import { Intake } from "./intake.ts";
 import type { SpawnSignalCli } from "./process.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
@@ -188,6 +189,12 @@ export class SignalChannel implements Channel {
       if (error instanceof RpcError || error instanceof RpcUnanswered) return false;
       throw error;
     }
+  }
+
+  /** The groups of the account; undefined while signal-cli is not ready. @throws {ChannelUnavailable} no answer */
+  async listGroups(): Promise<readonly SignalGroup[] | undefined> {
+    const rpc = this.#supervisor?.rpc;
+    return rpc === undefined ? undefined : await listGroups(rpc);
   }
 
   subscribe(accept: Accept): Promise<void> {

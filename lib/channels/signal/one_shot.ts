@@ -7,7 +7,6 @@
  */
 import { parseAddress } from "../../domain/address.ts";
 import type { Address } from "../../domain/address.ts";
-import { ChannelUnavailable } from "../../domain/errors.ts";
 import type { SendOutcome } from "../../domain/message.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { noCounters } from "../../runtime/counters.ts";
@@ -86,36 +85,4 @@ export function sendOnce(options: OneShotOptions, recipient: Address, body: stri
       throw error;
     }
   });
-}
-
-/** A group as signal-cli lists it (facts: signal.md §7.3). */
-export interface SignalGroup {
-  /** Base64, as in `SIGNAL_GROUP_ID`. */
-  readonly id: string;
-  /** "" when it has none. Chosen by people: never an identity. */
-  readonly name: string;
-  readonly isMember: boolean;
-  readonly members: number;
-  /** Only admins may write. */
-  readonly announcementOnly: boolean;
-}
-
-/** The groups of the account, those that were left included. @throws {ChannelUnavailable} */
-export async function listGroups(rpc: RpcClient): Promise<readonly SignalGroup[]> {
-  let answer: unknown;
-  try {
-    answer = await rpc.request("listGroups", {}, { timeoutMs: REQUEST_TIMEOUT_MS });
-  } catch (error) {
-    if (!(error instanceof RpcError || error instanceof RpcUnanswered)) throw error;
-    throw new ChannelUnavailable("no_answer", "signal-cli did not list the groups.", { cause: error });
-  }
-  return (Array.isArray(answer) ? answer : []).flatMap((entry: Record<string, unknown>) =>
-    typeof entry?.id !== "string" ? [] : [{
-      id: entry.id,
-      name: typeof entry.name === "string" ? entry.name : "",
-      isMember: entry.isMember === true,
-      members: Array.isArray(entry.members) ? entry.members.length : 0,
-      announcementOnly: entry.permissionSendMessage === "ONLY_ADMINS",
-    }]
-  );
 }

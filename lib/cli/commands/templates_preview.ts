@@ -1,7 +1,7 @@
 /** `templates preview` @module */
 import { decideOrder } from "../../automations/orders/decide.ts";
 import type { Config } from "../../config/config.ts";
-import { makeAci, makeGroup, makeSignalAccount } from "../../domain/address.ts";
+import { makeAci, makeSignalAccount } from "../../domain/address.ts";
 import type { Affiliate, DueOrder } from "../../store/port.ts";
 import { isTemplateKey, SAMPLE_VALUES, TEMPLATE_KEYS, type TemplateKey } from "../../templates/catalog.ts";
 import { formatDate, formatTime, formatTotal } from "../../templates/format.ts";
@@ -13,6 +13,7 @@ import { printJson } from "../screen/json.ts";
 import { needConfig } from "../settings.ts";
 import { templatesInUse } from "../template_file.ts";
 import { openDatabase } from "../../app/database.ts";
+import { ownerGroup } from "../../app/owner_group.ts";
 
 /** Templates that an order fills. */
 const OF_ORDERS: readonly TemplateKey[] = ["new_order_owner", "new_order_affiliate"];
@@ -102,7 +103,7 @@ function withSamples(set: TemplateSet, key: TemplateKey, { shop }: Config, nowMs
 function withOrder(
   set: TemplateSet,
   key: TemplateKey,
-  { signal, shop }: Config,
+  config: Config,
   order: DueOrder,
   nowMs: number,
 ): string {
@@ -110,10 +111,10 @@ function withOrder(
     { ...order, affiliateToken: SOMEBODY.token },
     SOMEBODY,
     {
-      account: makeSignalAccount(signal.number),
-      ownerGroup: makeGroup(signal.groupId),
-      zone: shop.timeZone,
-      currency: shop.currency,
+      account: makeSignalAccount(config.signal.number),
+      ownerGroup: ownerGroup(config),
+      zone: config.shop.timeZone,
+      currency: config.shop.currency,
     },
     set,
     nowMs,

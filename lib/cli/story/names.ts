@@ -1,6 +1,7 @@
 /** What things are called in stories. @module */
+import { isOwnerGroup } from "../../app/owner_group.ts";
 import type { Config } from "../../config/config.ts";
-import { type Address, makeGroup, makeTel } from "../../domain/address.ts";
+import { type Address, makeTel } from "../../domain/address.ts";
 import type { MessageKind, MessageState, Origin } from "../../domain/message.ts";
 import { showAddress } from "../screen/mask.ts";
 
@@ -32,8 +33,8 @@ export function nameOf(kind: MessageKind, origin: Origin): string {
 }
 
 /** `group KWxs… (the owner's group)`, `+33••••••104`. */
-export function recipientOf(address: Address, { signal }: Config, showNumbers: boolean): string {
+export function recipientOf(address: Address, config: Config, showNumbers: boolean): string {
   const shown = showAddress(address, showNumbers);
-  if (address === makeGroup(signal.groupId)) return `${shown} (the owner's group)`;
-  return address === makeTel(signal.adminPhoneNumber) ? `${shown} (the admin)` : shown;
+  if (isOwnerGroup(address, config)) return `${shown} (the owner's group)`;
+  return address === makeTel(config.signal.adminPhoneNumber) ? `${shown} (the admin)` : shown;
 }

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { isOwnerGroup } from "../../app/owner_group.ts";
 import type { Config } from "../../config/config.ts";
-import { type AccountId, type Address, makeGroup, makeTel } from "../../domain/address.ts";
+import { type AccountId, type Address, makeTel } from "../../domain/address.ts";
 import { Pacing } from "../../outbox/pacing.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { readStatusFile } from "../../runtime/status_file.ts";
@@ -71,8 +72,8 @@ export async function pauseOf(
 }
 
 /** Recipients that are never paced. */
-export function isExempt({ config: { signal } }: Surroundings, recipient: Address): boolean {
-  return recipient === makeGroup(signal.groupId) || recipient === makeTel(signal.adminPhoneNumber);
+export function isExempt({ config }: Surroundings, recipient: Address): boolean {
+  return isOwnerGroup(recipient, config) || recipient === makeTel(config.signal.adminPhoneNumber);
 }
 
 async function readPacing({ delivery, files }: Config, clock: Clock): Promise<Pacing | undefined> {
