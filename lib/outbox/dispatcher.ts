@@ -368,9 +368,11 @@ export class Dispatcher implements Service {
     const held = this.#window.waiting + this.#window.inFlight;
     const free = open ? (this.pause.probing ? 1 : sendWindow) - held : 0;
     if (free > 0) this.#news = false;
-    const rows = free > 0 && this.#selection.mayHaveMore
+    const found = free > 0 && this.#selection.mayHaveMore
       ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs, this.#blockedLanes())
       : [];
+    // An outcome that came during the search may have stopped a lane: what it put back goes before these.
+    const rows = found.filter((row) => !this.#window.isStopped(row.lane));
     const moves = this.#moves;
     if (rows.length === 0 && moves.length === 0) return this.#selection.mayHaveMore && free > 0;
 
@@ -411,7 +413,7 @@ export class Dispatcher implements Service {
     if (unmatched > 0) counters.add("outbox_moves_unmatched_total", unmatched);
     const mine = rows.filter((row) => done.marked.has(row.id));
     this.#selection.marked(mine);
-    this.#window.add(mine);
+    for (const row of this.#window.add(mine)) this.#moves.push({ row, to: "given_back" });
     if (moves.length > 0) this.#selection.look();
     this.#handOverMore();
     return true;

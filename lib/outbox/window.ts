@@ -45,19 +45,35 @@ export class Window {
     return lane !== undefined && (lane.inFlight?.id === row.id || lane.waiting.some((other) => other.id === row.id));
   }
 
-  /** Adds marked rows, in their order. */
-  add(rows: readonly OutboxRow[]): void {
+  /** Whether an outcome stopped the lane, and the database does not know of it yet. */
+  isStopped(lane: string): boolean {
+    return this.#lanes.get(lane)?.stopped ?? false;
+  }
+
+  /**
+   * Adds marked rows, in their order.
+   * @returns those whose lane was stopped while they were being marked: what stands before them goes first, so they
+   *   have to be given back
+   */
+  add(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+    const back: OutboxRow[] = [];
     for (const row of rows) {
       let lane = this.#lanes.get(row.lane);
       if (lane === undefined) {
         lane = { waiting: [], inFlight: undefined, stopped: false, unsettled: new Set() };
         this.#lanes.set(row.lane, lane);
       }
+      this.#size++;
+      if (lane.stopped) {
+        lane.unsettled.add(row.id);
+        back.push(row);
+        continue;
+      }
       lane.waiting.push(row);
       this.#waiting++;
-      this.#size++;
-      if (lane.waiting.length === 1 && lane.inFlight === undefined && !lane.stopped) this.#ready.push(row.lane);
+      if (lane.waiting.length === 1 && lane.inFlight === undefined) this.#ready.push(row.lane);
     }
+    return back;
   }
 
   /** The next row to hand over, which is then in flight; undefined when every lane is empty or has one in flight. */

@@ -64,7 +64,7 @@ export class Instance {
   #ended: Promise<void> | undefined;
   #dead = false;
 
-  constructor(rig: Rig, private readonly options: InstanceOptions) {
+  constructor(private readonly rig: Rig, private readonly options: InstanceOptions) {
     const clock: Clock = rig.options.realTime ? systemClock : rig.clock;
     const random = { fraction: () => 0, bytes: (into: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(into) };
     const { log, counters, alarm } = rig;
@@ -151,8 +151,10 @@ export class Instance {
     });
     await this.leases.start();
     if (this.options.impatient) return;
-    await until(() => this.channel.condition().state === "live", "the channel to be live");
-    await until(() => this.lease !== undefined, "the lease");
+    await until(async () => {
+      await this.rig.clock.advance(1);
+      return this.channel.condition().state === "live" && this.lease !== undefined;
+    }, "channel and lease");
     this.dispatcher.look();
   }
 

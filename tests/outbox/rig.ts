@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import type { Address } from "../../lib/domain/address.ts";
 import type { MessageKind, Origin } from "../../lib/domain/message.ts";
 import { reopenOrders } from "../../lib/automations/orders/owed_again.ts";
@@ -95,7 +96,27 @@ export class Rig implements AsyncDisposable {
   }
 
   async expireLeases(): Promise<void> {
-    await this.db.adminQuery("UPDATE leases SET expires_at_ms = 0");
+    await this.change("UPDATE leases SET expires_at_ms = 0");
+  }
+
+  /** One statement. SQLite's own wait would stop the very transaction that it waits for: it is in this process. */
+  async change(sql: string): Promise<void> {
+    const { options } = this.db;
+    if (options.engine !== "sqlite") return void await this.db.adminQuery(sql);
+    const file = new DatabaseSync(options.path, { timeout: 0 });
+    try {
+      await until(() => {
+        try {
+          file.exec(sql);
+          return true;
+        } catch (error) {
+          if (error instanceof Error && error.message === "database is locked") return false;
+          throw error;
+        }
+      }, "the database to be free");
+    } finally {
+      file.close();
+    }
   }
 
   /** The machine starts again: RUNTIME_DIR is empty. */
@@ -121,7 +142,7 @@ export class Rig implements AsyncDisposable {
 
   /** An unnotified order of the shop that owes these messages. */
   async order(recipients: readonly Address[]): Promise<{ readonly order: number; readonly ids: readonly number[] }> {
-    await this.db.adminQuery("INSERT INTO orders (client, total, notified) VALUES ('Ada', 12.50, FALSE)");
+    await this.change("INSERT INTO orders (client, total, notified) VALUES ('Ada', 12.50, FALSE)");
     const order = Number((await this.db.adminQuery("SELECT MAX(id) AS id FROM orders"))[0]!.id);
     return await this.db.store.transaction("test_order", async (tx) => {
       await tx.orders.open(order, 1, recipients.length, "open");

@@ -94,3 +94,15 @@ Deno.test("any sequence of steps keeps the count right, one in flight per lane, 
     }),
   );
 });
+
+Deno.test("rows that were marked while an outcome stopped their lane are given back: those before them go first", () => {
+  const window = new Window();
+  window.add([row(1, "a"), row(2, "a")]);
+  window.answered(window.take()!, false);
+  assert.ok(window.isStopped("a"));
+  assert.deepEqual(window.add([row(3, "a"), row(4, "b")]).map((r) => r.id), [3]);
+  assert.equal(window.take()?.id, 4);
+  for (const id of [1, 2, 3]) window.settled(row(id, "a"));
+  assert.ok(!window.isStopped("a"));
+  assert.equal(window.size, 1);
+});
