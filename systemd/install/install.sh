@@ -113,7 +113,11 @@ install_units() {
     say "signal-cli stays a unit of its own ($units/$UNIT.d/own-signal-cli.conf)"
     WITH_CLI_UNIT=yes
   fi
-  if systemd_runs; then systemctl daemon-reload; fi
+  UNIT_CHANGED=no
+  if systemd_runs; then
+    if [ "$(systemctl show --property=NeedDaemonReload --value "$UNIT")" = yes ]; then UNIT_CHANGED=yes; fi
+    systemctl daemon-reload
+  fi
 }
 
 install_cron() {
@@ -175,13 +179,15 @@ start_service() {
     next_steps
     return
   fi
-  if [ "$WITH_CLI_UNIT" = yes ]; then systemctl enable --now "$CLI_UNIT"; fi
   systemctl enable "$UNIT"
-  # A unit that runs keeps its old program and unit file until it is started again.
-  if systemctl is-active --quiet "$UNIT" && [ "${PROGRAM_CHANGED:-no}" = no ]; then
+  if [ "$WITH_CLI_UNIT" = yes ]; then systemctl enable "$CLI_UNIT"; fi
+  if systemctl is-active --quiet "$UNIT" && [ "${PROGRAM_CHANGED:-no}$UNIT_CHANGED" = nono ]; then
     systemctl reload "$UNIT"
   else
-    systemctl restart "$UNIT"
+    # The service first lets go of the account: a second signal-cli would wait for it for ever.
+    systemctl stop "$UNIT"
+    if [ "$WITH_CLI_UNIT" = yes ]; then systemctl restart "$CLI_UNIT"; fi
+    systemctl start "$UNIT"
   fi
   systemctl --no-pager --lines=0 status "$UNIT" || fail "$UNIT did not start; see: journalctl -u $UNIT"
   step 'Done'

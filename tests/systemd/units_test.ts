@@ -64,7 +64,7 @@ for (const name of ["signal-automation.service", "signal-cli.service"]) {
     const code = (text: string) => text.split("\n").filter((line) => !/^#|^Description=|^$/.test(line));
     const plain = code(await read(name)).map((line) =>
       line.replaceAll(/(\/signal-automation)\/(?=env|signal-cli)/g, "$1/%i/")
-        .replace(/(Directory=(?:\/var\/lib\/)?signal-automation)(?=$|\/)(?!\/%i)/, "$1/%i")
+        .replace(/((?:Directory=|HOME=\/var\/lib\/|Directory=\/var\/lib\/)signal-automation)(?=$|\/)(?!\/%i)/, "$1/%i")
         .replace(/^Before=signal-automation\.service/, "Before=signal-automation@%i.service")
     );
     assert.deepEqual(code(await read(template)), plain);
