@@ -13,6 +13,7 @@ import { dlqDropCommand } from "./commands/dlq_drop.ts";
 import { dlqListCommand } from "./commands/dlq_list.ts";
 import { dlqReplayCommand } from "./commands/dlq_replay.ts";
 import { dlqShowCommand } from "./commands/dlq_show.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { healthCommand } from "./commands/health.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   demoCommand,
   demoOrderCommand,
   checkCommand,
+  doctorCommand,
   healthCommand,
   groupsCommand,
   migrateCommand,
