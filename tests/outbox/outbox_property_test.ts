@@ -175,7 +175,8 @@ class Story {
   async judge(): Promise<void> {
     const { rig } = this;
     for (const [lane, bodies] of this.lanes.entries()) {
-      const sent = rig.signal.bodies(number(lane));
+      // What was unknown goes again, after a reboot a whole window of it; nothing may overtake what was never sent.
+      const sent = [...new Set(rig.signal.bodies(number(lane)))];
       const places = sent.filter((body) => !this.replayed.has(body)).map((body) => bodies.indexOf(body));
       assert.deepEqual(places, [...places].sort((a, b) => a - b), `lane ${lane} went back: ${sent}`);
     }
