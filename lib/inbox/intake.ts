@@ -9,7 +9,7 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { Accept, RawEvent } from "../channels/channel.ts";
 import type { Alarm } from "../runtime/alarm.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, DeadlineExceeded, within } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
@@ -19,6 +19,11 @@ import type { Store } from "../store/port.ts";
 
 /** While the spool waits to be drained, the database is tried this often, milliseconds, or when the pulse rings. */
 const DRAIN_RETRY_MS = 1_000;
+/**
+ * A database that has not stored an event after this time, milliseconds, counts as away: a frozen one would keep what
+ * already left signal-cli in memory for as long as its statements may last, and a kill would lose it.
+ */
+const SLOW_STORE_MS = 500;
 /** Times that a spooled batch is refused by a database that is there, before the admin is told. */
 const REFUSALS_BEFORE_ALARM = 3;
 
@@ -82,10 +87,11 @@ export class Intake implements Service {
     if (events.length === 0) return;
     if (!this.#spooling) {
       try {
-        await this.#store(events);
+        // Goes on behind a deadline that it missed: what it stores nevertheless is a duplicate when the spool is drained.
+        await within(this.#store(events), SLOW_STORE_MS, "storing what was received");
         return;
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
+        if (!(error instanceof StoreUnavailable || error instanceof DeadlineExceeded)) throw error;
         this.#spooling = true;
         this.options.log.warn("Messages go to the spool: the database is away", { cause: describeError(error) });
       }

@@ -2,6 +2,7 @@
  * Taking in and working off, with a real database and a real spool.
  */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import type { RawEvent } from "../../lib/channels/channel.ts";
 import type { Automation } from "../../lib/domain/automation.ts";
@@ -12,6 +13,7 @@ import { InboxWorker } from "../../lib/inbox/worker.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { Spool, SpoolFull } from "../../lib/runtime/spool.ts";
 import { LeaseKeeper } from "../../lib/store/lease_keeper.ts";
+import type { SqliteOptions } from "../../lib/store/open.ts";
 import type { StoreTx } from "../../lib/store/port.ts";
 import { databases, databaseTest, openTestStore, type TestDatabase } from "../support/databases.ts";
 import { MortalStore } from "../support/mortal_store.ts";
@@ -58,6 +60,30 @@ databaseTest(
     await until(() => !intake.spooling, "the spool to be drained");
     await intake.accept([event(5), event(1)]);
     assert.deepEqual(await bodies(db), ["b1", "b2", "b3", "b4", "b5"]);
+    await intake.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+databaseTest(
+  sqlite,
+  "a database that does not answer keeps nothing in memory: it goes to the spool, and is stored once",
+  async (db) => {
+    const folder = await Deno.makeTempDir();
+    const { intake } = intakeOn(db, folder);
+    await intake.start();
+    await intake.accept([event(1)]);
+    const frozen = new DatabaseSync((db.options as SqliteOptions).path);
+    frozen.exec("BEGIN IMMEDIATE");
+    const begunMs = performance.now();
+    await intake.accept([event(2)]);
+    await intake.accept([event(3)]);
+    assert.ok(performance.now() - begunMs < 2_000, "long before a statement's own deadline");
+    assert.ok(intake.spooling);
+    frozen.exec("ROLLBACK");
+    frozen.close();
+    await until(() => !intake.spooling, "the spool to be drained");
+    assert.deepEqual(await bodies(db), ["b1", "b2", "b3"]);
     await intake.stop();
     await Deno.remove(folder, { recursive: true });
   },
