@@ -39,6 +39,8 @@ export interface Outcome {
   readonly lost: number;
   /** Inbound messages that signal-cli acknowledged and never handed to us (facts: signal.md §4.6). */
   readonly lost_by_signal_cli: number;
+  /** When they were written, seconds after the start of the run. */
+  readonly lost_by_signal_cli_at_s: readonly number[];
   readonly out_of_order: number;
   /** Copies beyond the first. */
   readonly doubled: number;
@@ -93,7 +95,8 @@ class Run {
   readonly #early = new Set<number>();
   readonly #busy = new Set<string>();
   readonly #underWay = new Set<Promise<void>>();
-  readonly #said = new Set<string>();
+  /** Who wrote, and when. */
+  readonly #said = new Map<string, number>();
   readonly #wanted: Set<ServiceProcess>;
   /** Stops of instances, each of which may leave requests in flight. */
   #ends = 0;
@@ -244,7 +247,7 @@ class Run {
       await sleep(random() * 2_000 / GOES_PER_S, end);
       if (end.aborted) return;
       this.shop.says(number, "Go");
-      this.#said.add(number);
+      this.#said.set(number, Math.round(this.#elapsedMs() / 100) / 10);
     }
   }
 
@@ -317,6 +320,7 @@ class Run {
       kills: this.#kills + crashes,
       lost: lost.length,
       lost_by_signal_cli: people.unheard.length,
+      lost_by_signal_cli_at_s: people.unheard.map((number) => this.#said.get(number)!),
       out_of_order: verdict.outOfOrder.length,
       doubled,
       in_flight_at_kills: inFlight,
@@ -346,7 +350,7 @@ class Run {
     const lost: string[] = [];
     const unheard: string[] = [];
     let doubled = 0;
-    for (const number of this.#said) {
+    for (const number of this.#said.keys()) {
       const answers = sent.filter(({ to, body }) => to.number === number && body.includes(`${LINK}?`)).length;
       const notices = sent.filter(({ to, body }) => to.group === OWNER_GROUP && body.includes(number)).length;
       if (!registered.has(number)) unheard.push(number);
