@@ -315,10 +315,10 @@ export class Dispatcher implements Service {
     const fresh = this.#lease !== lease;
     if (fresh) this.#loseGrip();
     const said = fresh ? journal.read() : () => ({ state: "not_handed_over" } as const);
-    const pending = new Set(this.#moves.map((move) => move.row.id));
     // A move to `unknown` whose COMMIT took effect unseen is done, though it is still in hand here.
     const goesOn = new Set(this.#moves.flatMap((move) => move.to === "unknown" ? [] : [move.row.id]));
-    const isOurs = (row: Subject) => !fresh && (this.#window.has(row) || pending.has(row.id));
+    // Asked while the transaction runs: what was in flight when it began may have been answered since.
+    const isOurs = (row: Subject) => !fresh && this.#window.has(row);
     const { found, after } = await store.transaction("outbox_recover", async (tx) => {
       const nowMs = await this.#fence(tx, lease);
       const found = await recover(tx, lease, channel.account, said, isOurs, this.#o);

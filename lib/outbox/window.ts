@@ -40,9 +40,11 @@ export class Window {
     return this.#inFlight;
   }
 
+  /** Whether the row is held here in whatever stage. */
   has(row: { readonly id: number; readonly lane: string }): boolean {
     const lane = this.#lanes.get(row.lane);
-    return lane !== undefined && (lane.inFlight?.id === row.id || lane.waiting.some((other) => other.id === row.id));
+    return lane !== undefined &&
+      (lane.inFlight?.id === row.id || lane.unsettled.has(row.id) || lane.waiting.some(({ id }) => id === row.id));
   }
 
   /** Whether an outcome stopped the lane, and the database does not know of it yet. */
