@@ -18,6 +18,7 @@ import { explainCommand } from "./commands/explain.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { healthCommand } from "./commands/health.ts";
 import { installCommand } from "./commands/install.ts";
+import { linkCommand } from "./commands/link.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { outboxListCommand } from "./commands/outbox_list.ts";
 import { runCommand } from "./commands/run.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   checkCommand,
   doctorCommand,
   healthCommand,
+  linkCommand,
   groupsCommand,
   migrateCommand,
   templatesListCommand,

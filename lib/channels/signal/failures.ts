@@ -9,6 +9,8 @@ import type { ExitStatus } from "./process.ts";
 
 /** Codes of {@link ChannelUnavailable} from this channel, also the reasons of its condition: the closed set for labels. */
 export const SIGNAL_TROUBLES = [
+  /** `link`: the account is on this machine already. */
+  "already_linked",
   /** The program is not there. */
   "not_installed",
   /** We may not run it. */
