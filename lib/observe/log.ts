@@ -8,7 +8,7 @@ import { configureSync, getConfig, getLogger, type LogRecord } from "@logtape/lo
 import type { Clock } from "../runtime/clock.ts";
 import type { Log, LogFields } from "../runtime/log.ts";
 import { formatFile, formatJson, formatText, type Line, type LogLevelName } from "./log_format.ts";
-import { openLogFile } from "./log_file.ts";
+import { openLogFileLater } from "./log_file.ts";
 import { makeRedactor, type RedactOptions } from "./redact.ts";
 
 export type { LogLevelName } from "./log_format.ts";
@@ -28,7 +28,10 @@ export interface LogOptions extends RedactOptions {
   readonly stream: LogStream;
   /** False when NO_COLOR is set. Colour is used on a terminal only. Default true. */
   readonly colour?: boolean;
-  /** LOG_DIR: besides the stream also `signal-automation.log` and `critical-errors.log` in this folder, daily, 7 kept. */
+  /**
+   * LOG_DIR: besides the stream also `signal-automation.log`, `critical-errors.log` and `template-updates.log` in this
+   * folder, daily, 7 kept. One that cannot be written is a warning on the stream and tried again.
+   */
   readonly logDir?: string;
   readonly clock: Clock;
 }
@@ -39,6 +42,8 @@ export interface OpenLog {
   close(): Promise<void>;
 }
 
+/** What this room logs about loading and refusing its files is `template-updates.log` too. */
+const TEMPLATES_ROOM = "templates";
 /** The library's category of ours; below it one per opened log, so that several in one process stay apart. */
 const CATEGORY = "signal-automation";
 const LIBRARY_LEVEL = {
@@ -59,10 +64,7 @@ const LEVEL_NAME: Readonly<Record<LogRecord["level"], LogLevelName>> = {
 
 let opened = 0;
 
-/**
- * Opens the log. What the library was configured with by an embedding program stays as it is.
- * @throws {Deno.errors.PermissionDenied | Deno.errors.NotFound} when `logDir` cannot be written
- */
+/** Opens the log. What the library was configured with by an embedding program stays as it is. */
 export function openLog(options: LogOptions): Promise<OpenLog> {
   return Promise.resolve().then(() => open(options));
 }
@@ -73,10 +75,13 @@ function open(options: LogOptions): OpenLog {
   const asText = options.format === "text" || (options.format === "auto" && options.stream.isTerminal);
   const colour = options.stream.isTerminal && options.colour !== false;
   const files = options.logDir === undefined ? undefined : {
-    main: openLogFile(options.logDir, "signal-automation.log", options.clock),
-    critical: openLogFile(options.logDir, "critical-errors.log", options.clock),
+    main: openLogFileLater(options.logDir, "signal-automation.log", options.clock),
+    critical: openLogFileLater(options.logDir, "critical-errors.log", options.clock),
+    templates: openLogFileLater(options.logDir, "template-updates.log", options.clock),
   };
   let closed = false;
+  /** Said once per trouble, not per line: the stream has every line anyway. */
+  let filesLost = false;
 
   const sink = (record: LogRecord): void => {
     if (closed) return;
@@ -88,11 +93,20 @@ function open(options: LogOptions): OpenLog {
       message: redactor.text(String(record.rawMessage)),
       fields: redactor.fields(record.properties as LogFields),
     };
-    options.stream.write(`${asText ? formatText(line, colour) : formatJson(line)}\n`);
+    const show = (line: Line) => options.stream.write(`${asText ? formatText(line, colour) : formatJson(line)}\n`);
+    show(line);
     if (files === undefined) return;
     const text = `${formatFile(line)}\n`;
-    files.main.write(text);
-    if (line.level === "CRITICAL") files.critical.write(text);
+    const written = [
+      files.main.write(text),
+      line.level !== "CRITICAL" || files.critical.write(text),
+      line.room.split(".")[0] !== TEMPLATES_ROOM || files.templates.write(text),
+    ].every((one) => one);
+    if (!written && !filesLost) {
+      const message = "Log files cannot be written: lines go to this stream only until they can";
+      show({ ...line, level: "WARNING", room: "log", message, fields: { setting: "LOG_DIR" } });
+    }
+    filesLost = !written;
   };
   connect(id, sink, options.level);
   return {
@@ -103,6 +117,7 @@ function open(options: LogOptions): OpenLog {
         disconnect(id);
         files?.main.close();
         files?.critical.close();
+        files?.templates.close();
       }
       return Promise.resolve();
     },
