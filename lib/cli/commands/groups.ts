@@ -40,7 +40,7 @@ export const groupsCommand: CommandSpec = {
     }
     for (const group of groups) {
       const marks = [
-        `${group.members} members`,
+        `${group.members} ${group.members === 1 ? "member" : "members"}`,
         ...(group.isMember ? [] : [paint.warn("left")]),
         ...(group.announcementOnly ? [paint.warn("only admins may write")] : []),
       ];

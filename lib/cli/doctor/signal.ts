@@ -85,7 +85,7 @@ function judgeGroup(config: Config, groups: readonly SignalGroup[]): Finding {
       fix: "make the account an admin of the group, or let all members write",
     };
   }
-  return { name, level: "ok", text: `${group.members} members` };
+  return { name, level: "ok", text: `${group.members} ${group.members === 1 ? "member" : "members"}` };
 }
 
 const FIXES: Readonly<Record<string, string>> = {

@@ -9,14 +9,13 @@
  */
 import { openDatabase } from "../../app/database.ts";
 import { alertMessage, webhookOf } from "../../app/owners.ts";
-import { realSignalCli } from "../../app/machine.ts";
 import { sendOnce } from "../../channels/signal/one_shot.ts";
-import type { SpawnSignalCli } from "../../channels/signal/process.ts";
 import type { Config } from "../../config/config.ts";
 import { makeSignalAccount, makeTel } from "../../domain/address.ts";
 import { ChannelUnavailable, StoreUnavailable } from "../../domain/errors.ts";
 import { silentLog } from "../../runtime/log.ts";
 import type { CliContext } from "../command.ts";
+import { signalOptions } from "../signal.ts";
 import type { Finding } from "./finding.ts";
 import type { ServiceState } from "./report.ts";
 
@@ -64,7 +63,6 @@ export async function tell(
   config: Config,
   context: CliContext,
   service: ServiceState,
-  spawn: SpawnSignalCli = realSignalCli(config),
 ): Promise<AlertResult> {
   const body = alertText(causes);
   const alertId = `health-${context.clock.nowMs()}`;
@@ -72,7 +70,7 @@ export async function tell(
   const webhook = async () => await throughWebhook(alertId, causes, body, config, context);
   const signal = service.state === "running"
     ? async () => await throughOutbox(alertId, body, config, context)
-    : async () => await throughSignalCli(body, config, context, spawn);
+    : async () => await throughSignalCli(body, config, context);
   const ways: [AlertWay, () => Promise<string | undefined>][] = [
     [service.state === "running" ? "outbox" : "signal-cli", signal],
     ["webhook", webhook],
@@ -104,20 +102,11 @@ async function throughOutbox(alertId: string, body: string, config: Config, cont
   }
 }
 
-async function throughSignalCli(body: string, config: Config, { clock }: CliContext, spawn: SpawnSignalCli) {
-  const { number, cliDataDir, adminPhoneNumber } = config.signal;
+/** Or through the daemon that the settings name, which lives on without the service. */
+async function throughSignalCli(body: string, config: Config, context: CliContext) {
   try {
-    const outcome = await sendOnce(
-      {
-        number,
-        ...(cliDataDir !== undefined && { dataDir: cliDataDir }),
-        spawn,
-        clock,
-        lockTimeoutMs: LOCK_TIMEOUT_MS,
-      },
-      makeTel(adminPhoneNumber),
-      body,
-    );
+    const options = { ...signalOptions(config, context), lockTimeoutMs: LOCK_TIMEOUT_MS };
+    const outcome = await sendOnce(options, makeTel(config.signal.adminPhoneNumber), body);
     return outcome.outcome === "accepted" ? undefined : outcome.reason;
   } catch (error) {
     if (!(error instanceof ChannelUnavailable)) throw error;
