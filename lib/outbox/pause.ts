@@ -66,7 +66,9 @@ export class AccountPause {
     this.#faultsInARow++;
     const own = channelPauseMs(this.#faultsInARow, this.random);
     const open = this.#faultsInARow >= this.breaker.threshold;
-    const ms = outcome.retryAfterMs ?? (open ? Math.max(own, this.breaker.cooldownMs) : own);
+    // "At once" from the other side is no date: it would be asked in a tight loop.
+    const asked = outcome.retryAfterMs === 0 ? undefined : outcome.retryAfterMs;
+    const ms = asked ?? (open ? Math.max(own, this.breaker.cooldownMs) : own);
     this.#untilMs = Math.max(this.#untilMs, this.clock.nowMs() + ms);
     this.#reason = outcome.reason;
     this.#probing = true;

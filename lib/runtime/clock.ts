@@ -63,8 +63,9 @@ export function within<T>(work: Promise<T>, timeoutMs: number, operation: string
       () => finish(() => reject(new DeadlineExceeded(operation, timeoutMs))),
       Math.min(timeoutMs, LONGEST_TIMER_MS),
     );
+    // Also when nobody waits any more: a rejection that nothing listens to would end the process.
+    work.then((value) => finish(() => resolve(value)), (error) => finish(() => reject(error)));
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    work.then((value) => finish(() => resolve(value)), (error) => finish(() => reject(error)));
   });
 }

@@ -106,3 +106,10 @@ Deno.test("ManualClock wakes sleepers in the order of their moments, also those 
   clock.jumpWall(-20);
   assert.deepEqual([clock.nowMs(), clock.monotonicMs()], [10, 30]);
 });
+
+Deno.test("`within()` with a signal that has aborted already leaves no rejection without a listener", async () => {
+  const late = Promise.withResolvers<void>();
+  await assert.rejects(within(late.promise, 1_000, "a test", AbortSignal.abort(new Error("stop"))), /stop/);
+  late.reject(new Error("nobody waits"));
+  await Promise.resolve();
+});
