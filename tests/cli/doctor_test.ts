@@ -4,6 +4,7 @@ import { makeSignalAccount } from "../../lib/domain/address.ts";
 import { openStore } from "../../lib/store/open.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { systemRandom } from "../../lib/runtime/random.ts";
+import { databases, databaseTest } from "../support/databases.ts";
 import { SimulatedSignal } from "../support/simulated_signal.ts";
 import { startSink } from "../support/webhook_sink.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
@@ -128,3 +129,30 @@ Deno.test("doctor tells of another instance that holds the account, and of a pro
     await holder.status;
   });
 });
+
+for (const engine of databases().filter(({ name }) => name !== "sqlite")) {
+  databaseTest(
+    engine,
+    "doctor names a right that the service's user lacks, and what is odd about the orders table",
+    async (db) => {
+      const { options } = db;
+      assert.ok(options.engine === "mysql");
+      await db.adminQuery(`REVOKE DELETE ON outbox FROM '${options.user}'@'%'`);
+      await db.adminQuery("ALTER TABLE orders ADD COLUMN note TEXT");
+      await inFolder(async (folder) => {
+        const env = {
+          ...goodSettings(folder),
+          ...db.settings,
+          SIGNAL_CLI_PATH: join(folder, "nothing"),
+          HTTP_PORT: "0",
+        };
+        const { exit, out, err } = await cli(["doctor", "--json", "--env-file", "-"], { env });
+        assert.ok(out !== "", err);
+        const found: Finding[] = JSON.parse(out).findings;
+        assert.equal(found.find(({ name }) => name === "rights")!.text, "missing: DELETE ON outbox");
+        assert.match(found.find(({ name }) => name === "orders table")!.text, /further columns \(note\)/);
+        assert.equal(exit, 3);
+      });
+    },
+  );
+}

@@ -12,6 +12,8 @@ import type { CliContext } from "../command.ts";
 import type { Finding } from "../health/finding.ts";
 import { CLOCK_OFFSET_MS } from "../health/report.ts";
 import { formatSpan } from "../screen/when.ts";
+import { missingRights } from "../../store/mysql/grants.ts";
+import { singleConnection } from "../migrator.ts";
 import { sortError } from "../problem.ts";
 
 /** @param running whether a service runs here: then it is expected to hold the leases */
@@ -36,7 +38,8 @@ export async function judgeDatabase(config: Config, context: CliContext, running
   }
 }
 
-async function look(store: Store, config: Config, { clock }: CliContext, running: boolean): Promise<Finding[]> {
+async function look(store: Store, config: Config, context: CliContext, running: boolean): Promise<Finding[]> {
+  const { clock } = context;
   const beganMs = clock.monotonicMs();
   await store.leases.list();
   const tookMs = clock.monotonicMs() - beganMs;
@@ -55,6 +58,7 @@ async function look(store: Store, config: Config, { clock }: CliContext, running
     await store.checkSchema();
     return [{ name: "tables", level: "ok", text: "fit this program" }];
   });
+  await attempt("rights", () => judgeRights(config, context));
   await attempt("clock", async () => [judgeClock((await store.pulse()).nowMs - clock.nowMs())]);
   await attempt("orders table", async () => judgeOrders(await store.orders.inspect()));
   await attempt("affiliates table", async () => {
@@ -75,6 +79,17 @@ async function look(store: Store, config: Config, { clock }: CliContext, running
       "orders and affiliates are not encrypted, since other programs read them; nor are our own tables in this version",
   });
   return findings;
+}
+
+/** Every right of `sql/setup.sql`, asked for one by one. SQLite knows none. */
+async function judgeRights(config: Config, context: CliContext): Promise<Finding[]> {
+  const options = await singleConnection(config);
+  if (options.engine === "sqlite") return [];
+  const name = "rights";
+  const missing = await missingRights(options, context.assetsDir, context);
+  if (missing.length === 0) return [{ name, level: "ok", text: "every table, as sql/setup.sql grants them" }];
+  const text = `missing: ${missing.join("; ")}`;
+  return [{ name, level: "fail", text, fix: "signal-automation migrate --sql | sudo mysql" }];
 }
 
 function judgeClock(offsetMs: number): Finding {
