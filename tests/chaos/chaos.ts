@@ -17,6 +17,8 @@ export interface ChaosOptions {
   readonly seconds: number;
   readonly engine: DatabaseName;
   readonly instances: 1 | 2;
+  /** Instead of the schedule: a kill -9 every `everyMs`, of each in turn, until about so many messages were sent. */
+  readonly drill?: { readonly messages: number; readonly everyMs: number };
   /** Told of each mishap and once a second of how far it is. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -63,7 +65,9 @@ export interface Outcome {
 /** SIGNAL_CONCURRENCY, and rows that another instance finds without a journal to believe (SEND_WINDOW). */
 const CONCURRENCY = 4, WINDOW = 64;
 /** Orders per second, and people who write per second. */
-const ORDERS_PER_S = 25, GOES_PER_S = 2;
+const ORDERS_PER_S = 25, GOES_PER_S = 2, MAX_STRANGERS = 5_000;
+/** A drill that takes longer is ended; what is left is sent in peace. */
+const DRILL_MS = 900_000;
 /** Between two looks at flags. */
 const SAMPLE_MS = 1_500;
 /** After the last mishap: a pause of up to a minute, tries up to 2.5 minutes apart, a message that was unlucky twice. */
@@ -81,8 +85,8 @@ export async function chaos(options: ChaosOptions): Promise<Outcome> {
   await using shop = await Shop.open({
     engine,
     ...(server === undefined ? {} : { server }),
-    strangers: Math.ceil(seconds * GOES_PER_S),
-    world: { sendDelayMs: [5, 40], receipts: true },
+    strangers: Math.min(MAX_STRANGERS, Math.ceil(seconds * GOES_PER_S)),
+    world: { sendDelayMs: options.drill === undefined ? [5, 40] : [1, 8], receipts: true },
     settings: settings(disk),
   });
   if (instances === 2) await shop.addInstance({ ...settings(undefined), ...instanceDatabase(shop) });
@@ -126,11 +130,15 @@ class Run {
     for (const service of this.shop.services) service.start();
     const end = new AbortController();
     const work = [this.#sell(end.signal), this.#write(end.signal), this.#sample(end.signal), this.#tell(end.signal)];
-    for (const mishap of schedule(plan)) {
-      await sleep(mishap.atMs - this.#elapsedMs());
-      this.#begin(mishap);
+    if (this.options.drill !== undefined) {
+      await this.#drill(this.options.drill);
+    } else {
+      for (const mishap of schedule(plan)) {
+        await sleep(mishap.atMs - this.#elapsedMs());
+        this.#begin(mishap);
+      }
+      await sleep(seconds * 1_000 - this.#elapsedMs());
     }
-    await sleep(seconds * 1_000 - this.#elapsedMs());
     end.abort();
     await Promise.all([...work, ...this.#underWay]);
     this.#report("peace");
@@ -138,6 +146,23 @@ class Run {
     const settled = await this.shop.waitUntilSettled(PEACE_MS);
     this.#report("verdict");
     return await this.#judge(settled);
+  }
+
+  /** The service, signal-cli and the database in turn, until all is sent or it takes too long. */
+  async #drill({ messages, everyMs }: NonNullable<ChaosOptions["drill"]>): Promise<void> {
+    const { instances } = this.options;
+    const deadlineMs = this.#elapsedMs() + DRILL_MS;
+    for (let kill = 0; this.shop.sent().length < messages && this.#elapsedMs() < deadlineMs; kill++) {
+      await sleep(everyMs);
+      const instance = Math.floor(kill / 3) % instances;
+      const atMs = this.#elapsedMs();
+      const victims: readonly Mishap[] = [
+        { kind: "kill_service", instance, atMs, forMs: 0 },
+        { kind: "kill_signal", instance, atMs, forMs: 0 },
+        ...(this.server === undefined ? [] : [{ kind: "kill_database" as const, atMs, forMs: 0 }]),
+      ];
+      this.#begin(victims[kill % victims.length]!);
+    }
   }
 
   /** What happens to one target happens one after another; a mishap whose target is in trouble already is left out. */
@@ -225,10 +250,12 @@ class Run {
 
   async #sell(end: AbortSignal): Promise<void> {
     const random = seeded(this.options.seed + 1);
+    const { drill } = this.options;
     let owed = 0;
     while (!end.aborted) {
       await sleep(200, end);
-      owed += ORDERS_PER_S / 5;
+      owed += drill === undefined ? ORDERS_PER_S / 5 : drill.messages / 100;
+      if (drill !== undefined && this.shop.owedMessages() >= drill.messages) return;
       const count = Math.floor(owed * random() * 2);
       // A locked file would stop this whole process.
       if (count === 0 || (this.server === undefined && this.#busy.has("database"))) continue;

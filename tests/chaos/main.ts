@@ -2,6 +2,7 @@
  * Kills everything at random and judges from outside.
  *
  *     deno task chaos [--seconds N] [--seed S] [--db mysql|mariadb|sqlite] [--instances 1|2] [--json]
+ *     deno task chaos --messages 10000 --every 2 …      a kill -9 every two seconds until so many messages were sent
  *
  * The last line of standard output is the outcome as JSON; exit code 1 when a promise was broken, 2 for a wrong argument.
  *
@@ -17,10 +18,15 @@ const { values } = parseArgs({
     seed: { type: "string" },
     db: { type: "string" },
     instances: { type: "string", default: "1" },
+    messages: { type: "string" },
+    every: { type: "string", default: "2" },
     json: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
+const drill = values.messages === undefined
+  ? undefined
+  : { messages: Number(values.messages), everyMs: Number(values.every) * 1_000 };
 const seed = values.seed === undefined
   ? crypto.getRandomValues(new Uint32Array(1))[0]! % 1_000_000
   : Number(values.seed);
@@ -28,9 +34,14 @@ const engines = databases();
 const engine = values.db === undefined
   ? engines.findLast(({ skip }) => skip === undefined)!
   : engines.find(({ name }) => name === values.db);
-if (!(seconds >= 5) || !Number.isInteger(seed) || !["1", "2"].includes(values.instances) || engine === undefined) {
+const drillable = drill === undefined || (drill.messages >= 1 && drill.everyMs >= 100);
+if (
+  !(seconds >= 5) || !drillable || !Number.isInteger(seed) || !["1", "2"].includes(values.instances) ||
+  engine === undefined
+) {
   console.error(
-    "usage: chaos [--seconds N] (5 or more) [--seed S] (whole) [--db mysql|mariadb|sqlite] [--instances 1|2] [--json]",
+    "usage: chaos [--seconds N] (5 or more) [--seed S] (whole) [--db mysql|mariadb|sqlite] [--instances 1|2] [--json]\n" +
+      "       chaos --messages N [--every SECONDS] …",
   );
   Deno.exit(2);
 }
@@ -45,6 +56,7 @@ const outcome = await chaos({
   seconds,
   engine: engine.name,
   instances: values.instances === "2" ? 2 : 1,
+  ...(drill === undefined ? {} : { drill }),
   onProgress: (progress) => show(progress),
 });
 if (terminal) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));

@@ -167,6 +167,11 @@ export class Shop implements AsyncDisposable {
     return debts.map(({ order }) => order);
   }
 
+  /** How many messages the orders so far owe. */
+  owedMessages(): number {
+    return this.debts.reduce((sum, { recipients }) => sum + recipients.length, 0);
+  }
+
   /** Somebody writes; every device of the account gets it. @returns the message's time, which no other has */
   says(from: string, text: string, more: Readonly<Record<string, unknown>> = {}): number {
     const timestamp = this.#saidAtMs = Math.max(Date.now(), this.#saidAtMs + 1);
