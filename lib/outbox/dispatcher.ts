@@ -8,25 +8,21 @@
  * @module
  */
 import { LeaseLost, StoreUnavailable } from "../domain/errors.ts";
-import type { Address } from "../domain/address.ts";
 import type { SendOutcome } from "../domain/message.ts";
-import type { Channel } from "../channels/channel.ts";
-import type { Alarm } from "../runtime/alarm.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Counters } from "../runtime/counters.ts";
-import { describeError, type Log } from "../runtime/log.ts";
-import type { Random } from "../runtime/random.ts";
+import { describeError } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
-import type { HeldLease, Lease, OutboxRow, SettledRow, Store, StoreTx } from "../store/port.ts";
-import type { Journal } from "./journal.ts";
+import type { Lease, OutboxRow, StoreTx } from "../store/port.ts";
+import { Flights } from "./flights.ts";
 import { carryOut, type Move, type Subject, verdict } from "./moves.ts";
-import type { Pacing } from "./pacing.ts";
-import { AccountPause, type BreakerOptions } from "./pause.ts";
+import type { DispatcherOptions } from "./options.ts";
+import { AccountPause } from "./pause.ts";
 import { recover } from "./recovery.ts";
 import { Selection } from "./selection.ts";
-import { type Evidence, fits, Unknowns, type UnknownsOptions } from "./unknowns.ts";
+import { type Evidence, fits, Unknowns } from "./unknowns.ts";
 import { Window } from "./window.ts";
+
+export type { DispatcherOptions } from "./options.ts";
 
 /** How often messages that grew too old are looked for, milliseconds. */
 const EXPIRY_CHECK_MS = 30_000;
@@ -45,51 +41,6 @@ const SETTLE_DEADLINE_MS = 3_000;
 /** Lanes remembered in memory as having been told of in the database. */
 const REMEMBERED_LANES = 20_000;
 
-export interface DispatcherOptions extends UnknownsOptions {
-  readonly channel: Channel;
-  readonly store: Store;
-  readonly held: HeldLease;
-  readonly journal: Journal;
-  readonly pacing: Pacing;
-  readonly breaker: BreakerOptions;
-  /** Recipients that are never paced: the owner's group and the admin. */
-  readonly exempt: (recipient: Address) => boolean;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly counters: Counters;
-  readonly alarm: Alarm;
-  /** LEASE_SECONDS, milliseconds. */
-  readonly leaseMs: number;
-  readonly sendWindow: number;
-  readonly laneWindow: number;
-  /** Requests in flight at the channel (`SIGNAL_CONCURRENCY`). */
-  readonly concurrency: number;
-  /** How long a stop waits for requests in flight before it gives them up, milliseconds. */
-  readonly softStopMs: number;
-  /** Aborted when even that is too long (a second signal). */
-  readonly work: AbortSignal;
-  /**
-   * Tells the owners of messages that reached an end, in the same transaction. May run more than once; what it returns
-   * runs once, after the commit.
-   */
-  readonly onSettled: (tx: StoreTx, rows: readonly SettledRow[]) => Promise<() => void>;
-}
-
-/** A request that is at the channel. */
-interface Flight {
-  readonly row: OutboxRow;
-  readonly lease: Lease;
-  readonly grip: symbol;
-  /** Undefined until its first byte leaves. */
-  handedOverAtMs: number | undefined;
-}
-
-/** The lease ended between the choice of a message and its first byte: it did not leave. */
-class TooLate extends Error {
-  override readonly name = "TooLate";
-}
-
 export class Dispatcher implements Service {
   readonly name = "outbox";
   readonly pause: AccountPause;
@@ -106,8 +57,7 @@ export class Dispatcher implements Service {
   #moves: Move[] = [];
   /** Moves of the transaction that is under way. */
   #settling: readonly Move[] = [];
-  /** Requests that are at the channel, also those of a lease that was lost meanwhile. */
-  readonly #flights = new Set<Flight>();
+  readonly #flights: Flights;
   /** Changes whenever {@link #window} is given up: what was handed over before concerns it no more. */
   #grip = Symbol();
   #lease: Lease | undefined;
@@ -129,6 +79,7 @@ export class Dispatcher implements Service {
     this.pause = new AccountPause(channel.account, clock, random, breaker);
     this.#selection = new Selection({ store, account: channel.account, pacing, exempt, laneWindow });
     this.#unknowns = new Unknowns(options);
+    this.#flights = new Flights(options);
   }
 
   async start(): Promise<void> {
@@ -180,10 +131,7 @@ export class Dispatcher implements Service {
    * it comes again as long as it belongs to no message.
    */
   #mayBelongToAnother(piece: Evidence): boolean {
-    for (const { row, handedOverAtMs } of this.#flights) {
-      const nowMs = this.#o.clock.nowMs();
-      if (handedOverAtMs !== undefined && fits(piece, row.recipient, handedOverAtMs, nowMs)) return true;
-    }
+    if (this.#flights.mayConcern(piece)) return true;
     for (const move of [...this.#moves, ...this.#settling]) {
       if (!("attempt" in move) || move.attempt === undefined) continue;
       const { remoteId, handedOverAtMs, endedAtMs } = move.attempt;
@@ -449,35 +397,23 @@ export class Dispatcher implements Service {
       if (this.#lease === undefined || held.lease() !== this.#lease) return;
       const row = this.#window.take();
       if (row === undefined) return;
-      void this.#handOver({ row, lease: this.#lease, grip: this.#grip, handedOverAtMs: undefined });
+      void this.#handOver(row, this.#lease);
     }
   }
 
-  async #handOver(flight: Flight): Promise<void> {
-    const { row, grip } = flight;
-    const { journal, clock, counters, log } = this.#o;
-    let outcome: SendOutcome;
-    if (row.expiresAtMs <= clock.nowMs() + this.#clockOffsetMs) {
-      outcome = { outcome: "refused", reason: "expired" };
-    } else {
-      this.#flights.add(flight);
-      outcome = await this.#send(flight);
-      this.#flights.delete(flight);
-    }
-    const { handedOverAtMs } = flight;
-    const endedAtMs = clock.nowMs();
-    if (handedOverAtMs !== undefined) {
-      counters.observeMs("hand_over_seconds", endedAtMs - handedOverAtMs);
-      // Also when the lease ran out meanwhile: whoever takes stock next, here or after a restart, reads it. Unless the
-      // message was sent again since: then it would be taken for the answer to that.
-      const again = [...this.#flights].some((other) => other.row.id === row.id);
-      try {
-        if (!again) journal.answered(row.id, outcome);
-      } catch (error) {
-        // The outcome is known here. Only a kill before the next tick would make it unknown.
-        log.critical("The journal cannot be written", { cause: describeError(error) });
+  async #handOver(row: OutboxRow, lease: Lease): Promise<void> {
+    const { clock, held } = this.#o;
+    const grip = this.#grip;
+    const { outcome, handedOverAtMs, endedAtMs } = row.expiresAtMs <= clock.nowMs() + this.#clockOffsetMs
+      ? {
+        outcome: { outcome: "refused", reason: "expired" } as const,
+        handedOverAtMs: undefined,
+        endedAtMs: clock.nowMs(),
       }
-    }
+      : await this.#flights.carry(row, {
+        mayLeave: () => this.#grip === grip && held.lease() === lease,
+        giveUp: this.#running!.giveUp.signal,
+      });
     if (this.#grip === grip) {
       this.#answered(row, outcome, handedOverAtMs, endedAtMs);
       this.#handOverMore();
@@ -486,28 +422,6 @@ export class Dispatcher implements Service {
       this.#moves.push(...this.#unknowns.answered(row.id, handedOverAtMs, outcome));
     }
     if (this.#running?.stopping || this.#tickIsDue()) this.#wake.ring();
-  }
-
-  async #send(flight: Flight): Promise<SendOutcome> {
-    const { channel, journal, clock, counters, log, held } = this.#o;
-    const { row, lease, grip } = flight;
-    try {
-      return await channel.send(row, this.#running!.giveUp.signal, () => {
-        // A channel can keep a request for long before it writes it, and a process can be frozen in between.
-        if (this.#grip !== grip || held.lease() !== lease) throw new TooLate();
-        const atMs = clock.nowMs();
-        journal.handedOver(row.id, row.attempts, atMs);
-        flight.handedOverAtMs = atMs;
-      });
-    } catch (error) {
-      if (error instanceof TooLate) return { outcome: "paused", reason: "shutdown" };
-      // The port promises not to reject: a bug, or a journal that cannot be written. Nothing may leave without it.
-      counters.add("bugs_total", 1, { room: "channel" });
-      log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
-      return flight.handedOverAtMs === undefined
-        ? { outcome: "paused", reason: "channel_error" }
-        : { outcome: "unknown", reason: "disconnected" };
-    }
   }
 
   #answered(row: OutboxRow, outcome: SendOutcome, handedOverAtMs: number | undefined, endedAtMs: number): void {
