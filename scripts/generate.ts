@@ -1,5 +1,5 @@
 /**
- * Rewrites what is made from the table of settings: `.env.example`, the settings table of the README, and the
+ * Rewrites what is made from the tables of settings and commands: `.env.example`, both tables of the README, and the
  * permission set that `deno task` uses. With `--check` it changes nothing, shows what differs and exits 1.
  *
  *   deno run -A scripts/generate.ts [--check] [--root DIR]
@@ -7,11 +7,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { COMMANDS } from "../lib/cli/commands.ts";
 import { CHECKOUT_PERMISSIONS } from "../lib/config/permissions.ts";
 import { renderEnvExample, renderSettingsTable } from "../lib/config/sample.ts";
-
-const TABLE_START = "<!-- settings:start -->";
-const TABLE_END = "<!-- settings:end -->";
 
 /** One generated file. `make` gets the present text (empty when there is none) and gives the right one. */
 interface Generated {
@@ -23,15 +21,42 @@ interface Generated {
 
 const GENERATED: readonly Generated[] = [
   { path: ".env.example", mustExist: false, make: () => renderEnvExample() },
-  { path: "README.md", mustExist: true, make: replaceTable },
+  {
+    path: "README.md",
+    mustExist: true,
+    make: (present) =>
+      replaceBetween(
+        replaceBetween(present, "README.md", "settings", renderSettingsTable()),
+        "README.md",
+        "commands",
+        renderCommandsTable(),
+      ),
+  },
   { path: "deno.json", mustExist: true, make: (present) => replacePermissions(present, CHECKOUT_PERMISSIONS) },
 ];
 
-function replaceTable(readme: string): string {
-  const start = readme.indexOf(TABLE_START);
-  const end = readme.indexOf(TABLE_END);
-  if (start < 0 || end < start) throw new Error(`README.md: the marks ${TABLE_START} and ${TABLE_END} are missing`);
-  return `${readme.slice(0, start + TABLE_START.length)}\n\n${renderSettingsTable()}\n${readme.slice(end)}`;
+/** Replaces what stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`. @throws {Error} when the marks are missing */
+function replaceBetween(text: string, path: string, name: string, content: string): string {
+  const [open, close] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+  const [start, end] = [text.indexOf(open), text.indexOf(close)];
+  if (start < 0 || end < start) throw new Error(`${path}: the marks ${open} and ${close} are missing`);
+  return `${text.slice(0, start + open.length)}\n\n${content}\n${text.slice(end)}`;
+}
+
+/** Every command with its arguments and what it does, in the order of `--help`. */
+function renderCommandsTable(): string {
+  const rows = COMMANDS.map(({ path, arguments: words = [], summary }) => [
+    `\`${[...path, ...words.map(({ name }) => name)].join(" ")}\``,
+    summary,
+  ]);
+  return alignedTable(["Command", "What it does"], rows);
+}
+
+/** A Markdown table as the formatter leaves it. */
+function alignedTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n") + "\n";
 }
 
 /** Replaces the `default` set inside the top-level "permissions" and leaves every other byte of deno.json alone. */

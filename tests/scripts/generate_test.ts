@@ -10,7 +10,7 @@ Deno.test("generate() writes the three places, is then content, and notices a ch
     await Deno.writeTextFile(`${root}/deno.json`, before);
     await Deno.writeTextFile(
       `${root}/README.md`,
-      "# X\n\n<!-- settings:start -->\nold\n<!-- settings:end -->\n\nend\n",
+      "# X\n\n<!-- settings:start -->\nold\n<!-- settings:end -->\n\n<!-- commands:start -->\n<!-- commands:end -->\n\nend\n",
     );
     assert.equal(await generate(root, true), 1);
     assert.equal(await Deno.readTextFile(`${root}/deno.json`), before, "a check changes nothing");
@@ -26,7 +26,7 @@ Deno.test("generate() writes the three places, is then content, and notices a ch
     const readme = await Deno.readTextFile(`${root}/README.md`);
     assert.match(
       readme,
-      /settings:start -->\n\n\| Name[\s\S]*\| `SIGNAL_NUMBER` +\|[\s\S]*<!-- settings:end -->\n\nend\n$/,
+      /settings:start -->\n\n\| Name[\s\S]*\| `SIGNAL_NUMBER` +\|[\s\S]*<!-- settings:end -->\n\n<!-- commands:start -->[\s\S]*`dlq replay[\s\S]*<!-- commands:end -->\n\nend\n$/,
     );
 
     await Deno.writeTextFile(`${root}/.env.example`, "# by hand\n", { append: true });
