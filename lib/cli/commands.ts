@@ -21,6 +21,7 @@ import { installCommand } from "./commands/install.ts";
 import { linkCommand } from "./commands/link.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { outboxListCommand } from "./commands/outbox_list.ts";
+import { pruneCommand } from "./commands/prune.ts";
 import { runCommand } from "./commands/run.ts";
 import { templatesCheckCommand } from "./commands/templates_check.ts";
 import { templatesListCommand } from "./commands/templates_list.ts";
@@ -50,6 +51,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   dlqShowCommand,
   dlqReplayCommand,
   dlqDropCommand,
+  pruneCommand,
   installCommand,
   uninstallCommand,
   versionCommand,

@@ -75,7 +75,6 @@ function required<T>(type: TextType<T>, description: string, extra: Extra): Sett
 /** Both numbers of the original's sample file; each is refused for either setting. */
 const SAMPLE_NUMBERS = ["+33123456789", "+33987654321"] as const;
 const DAY_MS = 86_400_000;
-const NEXT = { since: "next" } as const;
 
 const shop = {
   SIGNAL_NUMBER: required(phoneNumber, "The number that the service sends from, registered with signal-cli.", {
@@ -210,7 +209,7 @@ const httpAndPrivacy = {
     defaultNote: "both off",
     sample: "your_admin_token_here",
   }),
-  RETENTION_DAYS: optional(integer(1, 3650), "30", "How long finished messages are kept.", NEXT),
+  RETENTION_DAYS: optional(integer(1, 3650), "30", "How long finished messages are kept."),
 };
 
 const files = {

@@ -64,6 +64,10 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
   store_transaction_retries_total: counter("Transactions run again after a deadlock or lock wait.", {
     transaction: "bounded",
   }),
+  retention_rows_removed_total: counter("Old finished rows that were removed.", {
+    table: ["outbox_archive", "inbox", "idempotency_keys", "order_deliveries"],
+  }),
+  retention_runs_total: counter("Runs that remove old rows.", { end: ["complete", "cut_short", "busy", "failed"] }),
   http_requests_total: counter("HTTP requests answered, by the pattern of their route.", {
     route: "bounded",
     method: "bounded",

@@ -16,6 +16,7 @@ import type {
   OrdersStore,
   OutboxStore,
   Pulse,
+  RetentionStore,
   StateStore,
   Store,
   StoreSession,
@@ -28,6 +29,7 @@ import { ordersQueries } from "./queries/orders.ts";
 import { OrdersTableReader } from "./queries/orders_table.ts";
 import { outboxQueries } from "./queries/outbox.ts";
 import { PulseReader } from "./queries/pulse.ts";
+import { retentionQueries } from "./queries/retention.ts";
 import { readSchemaVersion } from "./queries/schema.ts";
 import { stateQueries } from "./queries/state.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
@@ -64,6 +66,7 @@ export class EngineStore implements Store {
   readonly orders: OrdersStore;
   readonly affiliates: AffiliatesStore;
   readonly state: StateStore;
+  readonly retention: RetentionStore;
   readonly #scope: Scope;
   readonly #ordersTable: OrdersTableReader;
   readonly #pulse: PulseReader;
@@ -86,6 +89,7 @@ export class EngineStore implements Store {
     this.orders = session.orders;
     this.affiliates = session.affiliates;
     this.state = session.state;
+    this.retention = session.retention;
   }
 
   transaction<T>(name: string, work: (tx: StoreTx) => Promise<T>): Promise<T> {
@@ -126,6 +130,7 @@ export class EngineStore implements Store {
       orders: ordersQueries(scope, this.#ordersTable),
       affiliates: affiliatesQueries(scope, this.of),
       state: stateQueries(scope),
+      retention: retentionQueries(scope),
     };
   }
 

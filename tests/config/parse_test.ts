@@ -158,9 +158,11 @@ Deno.test("settings that this version does not support are refused, not ignored"
   assert.ok(formatProblem(problems({ ...GOOD, SIGNAL_TRANSPORT: "rest" })[0]!).includes("comes with a later version"));
 });
 
-Deno.test("settings without effect yet are parsed and warned of", () => {
-  assert.deepEqual(refused({ HTTP_PORT: "99999" }), ["HTTP_PORT"]);
-  assert.deepEqual(warned({ RETENTION_DAYS: "5" }), ["RETENTION_DAYS: has no effect yet in this version (.env:6)"]);
+Deno.test("RETENTION_DAYS counts whole days, one at least, and is 30 unless said otherwise", () => {
+  assert.deepEqual(refused({ RETENTION_DAYS: "0" }), ["RETENTION_DAYS"]);
+  assert.deepEqual(warned({ RETENTION_DAYS: "5" }), []);
+  assert.equal(good({ RETENTION_DAYS: "5" }).privacy.retentionDays, 5);
+  assert.equal(good({}).privacy.retentionDays, 30);
 });
 
 Deno.test("what depends on another setting is asked for only then", () => {
