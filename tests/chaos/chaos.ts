@@ -68,6 +68,8 @@ const CONCURRENCY = 4, WINDOW = 64;
 const ORDERS_PER_S = 25, GOES_PER_S = 2, MAX_STRANGERS = 5_000;
 /** A drill that takes longer is ended; what is left is sent in peace. */
 const DRILL_MS = 900_000;
+/** How soon one linked device hears of what another one sent. */
+const RELAY_MS = 100;
 /** Between two looks at flags. */
 const SAMPLE_MS = 1_500;
 /** After the last mishap: a pause of up to a minute, tries up to 2.5 minutes apart, a message that was unlucky twice. */
@@ -130,6 +132,8 @@ class Run {
     for (const service of this.shop.services) service.start();
     const end = new AbortController();
     const work = [this.#sell(end.signal), this.#write(end.signal), this.#sample(end.signal), this.#tell(end.signal)];
+    const signals = new AbortController();
+    const relay = this.#relay(signals.signal);
     if (this.options.drill !== undefined) {
       await this.#drill(this.options.drill);
     } else {
@@ -144,6 +148,8 @@ class Run {
     this.#report("peace");
     await this.#heal();
     const settled = await this.shop.waitUntilSettled(PEACE_MS);
+    signals.abort();
+    await relay;
     this.#report("verdict");
     return await this.#judge(settled);
   }
@@ -278,6 +284,30 @@ class Run {
     }
   }
 
+  /** What one linked device sends, the others hear of: a transcript of the message, and its receipts. */
+  async #relay(end: AbortSignal): Promise<void> {
+    const { signals } = this.shop;
+    const told = signals.map(() => 0);
+    while (signals.length > 1 && !end.aborted) {
+      await sleep(RELAY_MS, end);
+      for (const [at, signal] of signals.entries()) {
+        const fresh = signal.sent().slice(told[at]);
+        told[at]! += fresh.length;
+        const items = fresh.flatMap(({ to, body, timestamp, results }) => [
+          {
+            sync: { ...(to.group === undefined ? { to: to.number ?? to.uuid } : { group: to.group }), text: body },
+            timestamp,
+          },
+          ...results.filter(({ type }) => type === "SUCCESS").map(({ recipientAddress }) => ({
+            from: recipientAddress.uuid,
+            receipt: { type: "delivery", timestamps: [timestamp] },
+          })),
+        ]);
+        if (items.length > 0) { for (const other of signals) if (other !== signal) other.push(...items); }
+      }
+    }
+  }
+
   async #sample(end: AbortSignal): Promise<void> {
     while (!end.aborted) {
       await sleep(SAMPLE_MS, end);
@@ -368,7 +398,7 @@ class Run {
     const registered = new Set(
       (await db.adminQuery("SELECT phone_number FROM affiliates")).map((row) => row.phone_number),
     );
-    const [stored] = await db.adminQuery("SELECT COUNT(*) AS n FROM inbox");
+    const [senders] = await db.adminQuery("SELECT COUNT(DISTINCT lane) AS n FROM inbox");
     const dead = await db.adminQuery(
       "SELECT recipient FROM outbox WHERE state = 'dead' AND origin_kind <> 'order'",
     );
@@ -385,9 +415,9 @@ class Run {
       else if (notices === 0 && !gaveUp.includes(OWNER_GROUP)) lost.push(`notice of ${number}`);
       doubled += Math.max(0, answers - 1) + Math.max(0, notices - 1);
     }
-    // Each of them wrote once: a stored message without an affiliate was heard and forgotten.
-    const forgotten = Number(stored!.n) - (this.#said.size - unheard.length);
-    if (forgotten > 0) lost.push(`${forgotten} stored messages without an effect`);
+    // A sender without an affiliate was heard and forgotten. Transcripts of another device have a sender too: us.
+    const forgotten = Number(senders!.n) - (this.#said.size - unheard.length) - (this.options.instances - 1);
+    if (forgotten > 0) lost.push(`messages of ${forgotten} people, stored without an effect`);
     return { lost, unheard, doubled };
   }
 
