@@ -1,6 +1,7 @@
 /**
- * Rewrites what is made from the tables of settings and commands: `.env.example`, both tables of the README, and the
- * permission set that `deno task` uses. With `--check` it changes nothing, shows what differs and exits 1.
+ * Rewrites what is made from the tables of settings, commands and metrics: `.env.example`, both tables of the README, the
+ * one of `lib/observe/README.md`, and the permission set that `deno task` uses. With `--check` it changes nothing, shows
+ * what differs and exits 1.
  *
  *   deno run -A scripts/generate.ts [--check] [--root DIR]
  *
@@ -9,6 +10,8 @@
 import { parseArgs } from "node:util";
 import { COMMANDS } from "../lib/cli/commands.ts";
 import { CHECKOUT_PERMISSIONS } from "../lib/config/permissions.ts";
+import { CATALOGUE } from "../lib/observe/catalogue.ts";
+import { METRICS_PREFIX } from "../lib/observe/metrics.ts";
 import { renderEnvExample, renderSettingsTable } from "../lib/config/sample.ts";
 
 /** One generated file. `make` gets the present text (empty when there is none) and gives the right one. */
@@ -32,6 +35,11 @@ const GENERATED: readonly Generated[] = [
         renderCommandsTable(),
       ),
   },
+  {
+    path: "lib/observe/README.md",
+    mustExist: true,
+    make: (present) => replaceBetween(present, "lib/observe/README.md", "metrics", renderMetricsTable()),
+  },
   { path: "deno.json", mustExist: true, make: (present) => replacePermissions(present, CHECKOUT_PERMISSIONS) },
 ];
 
@@ -50,6 +58,19 @@ function renderCommandsTable(): string {
     summary,
   ]);
   return alignedTable(["Command", "What it does"], rows);
+}
+
+/** Every metric, in the order in which it is shown. */
+function renderMetricsTable(): string {
+  const rows = Object.entries(CATALOGUE).map(([name, { kind, labels, help }]) => [
+    `\`${METRICS_PREFIX}${name}\``,
+    kind,
+    Object.entries(labels ?? {}).map(([label, values]) =>
+      values === "bounded" ? `\`${label}\`` : `\`${label}\`: ${values.join(", ")}`
+    ).join("; "),
+    help,
+  ]);
+  return alignedTable(["Metric", "Kind", "Labels", "What"], rows);
 }
 
 /** A Markdown table as the formatter leaves it. */

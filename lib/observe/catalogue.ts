@@ -104,4 +104,14 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
     way: ["enqueued", "direct", "webhook"],
   }),
   alerts_unsent_total: counter("Tries to reach the admin on which every way failed."),
+  outbox_messages: gauge("Unfinished messages, counted every 20 seconds.", {
+    state: ["queued", "sending", "unknown", "dead"],
+  }),
+  outbox_oldest_queued_seconds: gauge("Age of the oldest queued message; 0 when none is queued."),
+  breaker_state: gauge("1 for the state that the account's breaker is in.", { state: ["closed", "open", "half_open"] }),
+  account_pause_seconds: gauge("For how long sending is still paused."),
+  lease_held: gauge("1 while this instance holds the lease.", { lease: ["account", "inbox", "orders"] }),
+  process_resident_memory_bytes: gauge("Memory of this process that is in RAM, without signal-cli's."),
+  uptime_seconds: gauge("Since the start of this process."),
+  build_info: gauge("Always 1; its labels say what runs.", { version: "bounded", deno: "bounded" }),
 };

@@ -32,6 +32,7 @@ interface Metric {
 
 export class Metrics implements Counters {
   readonly #metrics = new Map<string, Metric>();
+  readonly #lookUps = new Set<() => void>();
 
   /** Declared metrics are shown from the start (without labels as 0), so that a rule can be written on them. */
   constructor() {
@@ -66,8 +67,14 @@ export class Metrics implements Counters {
     return this.#metrics.get(name)?.series.get(keyOf(labels))?.value;
   }
 
+  /** `lookUp` sets its gauges before each {@link render}; it must be cheap, without I/O, and must not throw. */
+  onRender(lookUp: () => void): void {
+    this.#lookUps.add(lookUp);
+  }
+
   /** Everything, in the text format. */
   render(): string {
+    for (const lookUp of this.#lookUps) lookUp();
     const lines: string[] = [];
     for (const [name, metric] of this.#metrics) {
       if (metric.series.size === 0) continue;

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { CATALOGUE } from "../../lib/observe/catalogue.ts";
+import { lookedUpGauges } from "../../lib/observe/gauges.ts";
 import { Health } from "../../lib/observe/health.ts";
 import { MAX_SERIES, Metrics } from "../../lib/observe/metrics.ts";
+import { parseExposition } from "./exposition.ts";
 import { ManualClock } from "../support/recording.ts";
 
 async function* sources(folder: URL): AsyncGenerator<[string, string]> {
@@ -69,4 +72,63 @@ Deno.test("health is as bad as its worst part that matters, and a broken part sh
   remove();
   assert.equal(health.snapshot().status, "degraded");
   assert.throws(() => health.register("store", () => ({ state: "live" })), TypeError);
+});
+
+Deno.test("what is rendered is the exposition format to the letter, whatever the labels and values are", () => {
+  fc.assert(fc.property(
+    fc.array(fc.record({ value: fc.double(), label: fc.string({ unit: "grapheme" }), ms: fc.nat() }), {
+      maxLength: 60,
+    }),
+    (some) => {
+      const metrics = new Metrics();
+      for (const { value, label, ms } of some) {
+        metrics.add("bugs_total", value, { room: label });
+        metrics.set("lease_held", value, { lease: label });
+        metrics.observeMs("hand_over_seconds", ms);
+        metrics.observeMs("http_request_seconds", ms, { route: label });
+      }
+      const families = parseExposition(metrics.render());
+      for (const [name, { type }] of families) {
+        assert.equal(type, CATALOGUE[name.replace("signal_automation_", "")]?.kind, name);
+      }
+    },
+  ));
+});
+
+Deno.test("gauges are looked up when the metrics are asked for, and their labels are the catalogue's", async () => {
+  const clock = new ManualClock();
+  const metrics = new Metrics();
+  metrics.onRender(lookedUpGauges(metrics, {
+    version: "1.2.3",
+    clock,
+    backlog: () => ({ queued: 1, sending: 2, unknown: 3, dead: 4 }),
+    oldestQueuedMs: () => 5_400,
+    breaker: () => "open",
+    pausedMs: () => 30_000,
+    spoolBytes: () => 17,
+    leases: () => ({ account: true, inbox: false, orders: true }),
+    residentMemory: () => 100,
+  }));
+  await clock.advance(61_500);
+  const families = parseExposition(metrics.render());
+  const value = (name: string, labels = "") =>
+    families.get(`signal_automation_${name}`)?.samples.find((sample) => sample.labels.join() === labels)?.value;
+  assert.equal(value("outbox_messages", "state,unknown"), 3);
+  assert.equal(value("outbox_oldest_queued_seconds"), 5);
+  assert.equal(value("breaker_state", "state,open"), 1);
+  assert.equal(value("breaker_state", "state,closed"), 0);
+  assert.equal(value("account_pause_seconds"), 30);
+  assert.equal(value("lease_held", "lease,inbox"), 0);
+  assert.equal(value("uptime_seconds"), 61);
+  assert.equal(value("process_resident_memory_bytes"), 100);
+  assert.equal(value("spool_bytes"), 17);
+  for (const [name, { samples }] of families) {
+    const described = CATALOGUE[name.replace("signal_automation_", "")]!;
+    for (const { labels } of samples) {
+      for (const [label, given] of labels.filter(([label]) => label !== "le")) {
+        const values = described.labels?.[label];
+        assert(values === "bounded" || values?.includes(given), `${name} ${label}=${given}`);
+      }
+    }
+  }
 });
