@@ -21,6 +21,7 @@ import type { SpawnSignalCli } from "./channels/signal/process.ts";
 import { Intake } from "./inbox/intake.ts";
 import { SilenceWatch } from "./inbox/silence.ts";
 import { InboxWorker } from "./inbox/worker.ts";
+import { lookedUpGauges } from "./observe/gauges.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
 import { Journal } from "./outbox/journal.ts";
@@ -37,6 +38,7 @@ import { Wake } from "./runtime/wake.ts";
 import { LeaseKeeper } from "./store/lease_keeper.ts";
 import { PulseService } from "./store/pulse.ts";
 import type { Store } from "./store/port.ts";
+import { RetentionService } from "./store/retention.ts";
 import { compileTemplates } from "./templates/compile.ts";
 import { TemplateSet } from "./templates/template_set.ts";
 
@@ -319,6 +321,26 @@ export function buildApp(options: AppOptions): App {
     reachable: () => pulse.condition().state === "live",
   });
 
+  const retention = new RetentionService({
+    store,
+    holder,
+    retentionDays: config.privacy.retentionDays,
+    clock,
+    log: log.child("retention"),
+    counters: metrics,
+  });
+  const holds = (name: string) => leases.held(name).lease() !== undefined;
+  metrics.onRender(lookedUpGauges(metrics, {
+    version: options.version,
+    clock,
+    backlog: () => vitals.backlog(),
+    oldestQueuedMs: () => vitals.backlog()?.oldestQueuedAgeMs,
+    breaker: () => dispatcher.status().breaker,
+    pausedMs: () => dispatcher.pause.remainingMs(),
+    spoolBytes: () => intake.spooledBytes,
+    leases: () => ({ account: holds(accountLease), inbox: holds("inbox"), orders: holds(ORDERS_LEASE) }),
+  }));
+
   const status = new StatusFile({
     path: `${config.files.runtimeDir}/status.json`,
     snapshot: () => ({ pid: Deno.pid, ...health.snapshot() }),
@@ -393,6 +415,7 @@ export function buildApp(options: AppOptions): App {
     leases,
     pulse,
     vitals,
+    retention,
     http,
     status,
     // Last: it says that everything runs.
@@ -413,6 +436,7 @@ export function buildApp(options: AppOptions): App {
       await http.stop();
       await pulse.stop();
       await vitals.stop();
+      await retention.stop();
       await orders.stop();
       await silence.stop();
       await channel.unsubscribe();

@@ -100,6 +100,11 @@ export class Vitals implements Service {
     };
   }
 
+  /** What was counted last; undefined before the first count. */
+  backlog(): Backlog | undefined {
+    return this.#backlog?.counts;
+  }
+
   async start(): Promise<void> {
     if (this.#running) throw new Error("vitals: already started");
     const stop = new AbortController();
