@@ -56,6 +56,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly metrics?: Metrics;
+  /** Names of settings that changed since the start and need a restart, for health. */
+  readonly changedSettings?: () => readonly string[];
 }
 
 export interface App {
@@ -363,6 +365,10 @@ export function buildApp(options: AppOptions): App {
     vitals,
     http: () => http.condition(),
   });
+  health.register("settings", () => {
+    const changed = options.changedSettings?.() ?? [];
+    return { state: "live", ...(changed.length > 0 && { details: { restart_needed_for: changed.join(",") } }) };
+  }, { optional: true });
   const http = openHttp({
     config,
     clock,

@@ -17,6 +17,8 @@ export interface ServiceOptions {
   readonly logStream: LogStream;
   /** Default: `SIGNAL_CLI_PATH` as a child process. */
   readonly spawn?: SpawnSignalCli;
+  /** Names of settings that changed since the start and need a restart, for health. */
+  readonly changedSettings?: () => readonly string[];
 }
 
 export interface OpenService {
@@ -35,7 +37,9 @@ const LEVEL_NAMES: Readonly<Record<Config["log"]["level"], LogLevelName>> = {
 };
 
 /** Nothing runs yet. @throws {ConfigError}, and what the system says when it refuses the log's folder */
-export async function openService({ config, context, logStream, spawn }: ServiceOptions): Promise<OpenService> {
+export async function openService(
+  { config, context, logStream, spawn, changedSettings }: ServiceOptions,
+): Promise<OpenService> {
   const { clock, random, version, terminal } = context;
   const opened = await openLog({
     level: LEVEL_NAMES[config.log.level],
@@ -49,7 +53,15 @@ export async function openService({ config, context, logStream, spawn }: Service
   });
   const { log } = opened;
   if (spawn === undefined) await waitForOwnerGroup(config, context, log);
-  const app = buildApp({ config, version, log, clock, random, ...(spawn !== undefined && { spawn }) });
+  const app = buildApp({
+    config,
+    version,
+    log,
+    clock,
+    random,
+    ...(spawn !== undefined && { spawn }),
+    ...(changedSettings !== undefined && { changedSettings }),
+  });
   return { app, log, close: () => opened.close() };
 }
 

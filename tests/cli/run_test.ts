@@ -53,6 +53,30 @@ Deno.test("run stays up without signal-cli, says so, reloads at SIGHUP, and stop
   assert.match(err, /The service stops/);
 });
 
+Deno.test("at SIGHUP run names the settings of the file that changed, in log and health, without their values", async () => {
+  await inShop(async ({ folder, envFile }) => {
+    const lines = new Recorder<string>();
+    const listeners = new Map<string, () => void>();
+    const run = cli(["run", "--env-file", envFile], {
+      onErr: (text) => lines.push(text),
+      onSignal: (name, listener) => {
+        listeners.set(name, listener);
+        return () => listeners.delete(name);
+      },
+    });
+    await lines.waitFor((line) => line.includes("The database is there"), "the database");
+    await Deno.writeTextFile(envFile, "\nMAX_RETRIES=7\nRETENTION_DAYS=77\n", { append: true });
+    listeners.get("SIGHUP")!();
+    const line = await lines.waitFor((line) => line.includes("need a restart"), "the names");
+    assert.match(line, /MAX_RETRIES,RETENTION_DAYS/);
+    assert.doesNotMatch(line, /77/);
+    listeners.get("SIGTERM")!();
+    assert.equal((await run).exit, 0);
+    const { status } = JSON.parse(await Deno.readTextFile(join(folder, "run", "status.json")));
+    assert.equal(status.parts.settings.details.restart_needed_for, "MAX_RETRIES,RETENTION_DAYS");
+  });
+});
+
 Deno.test("run ends by itself with 2 and the command to run when the tables are missing", async () => {
   const state = (folder: string) => ({ ...NO_SIGNAL_CLI, SQLITE_PATH: join(folder, "empty.db") });
   const { exit, err } = await running(state, async ({ lines }) => {

@@ -8,6 +8,7 @@ import { sortError } from "../problem.ts";
 import { ReaderGone, type Terminal } from "../screen/terminal.ts";
 import { type OpenService, openService } from "../service.ts";
 import { needSettings } from "../settings.ts";
+import { SettingsWatch } from "../settings_watch.ts";
 
 /** Longest graceful stop (design §2); systemd's TimeoutStopSec is longer. */
 const STOP_TIMEOUT_MS = 10_000;
@@ -17,18 +18,25 @@ const FORCED_STOP_TIMEOUT_MS = 1_000;
 export const runCommand: CommandSpec = {
   path: ["run"],
   summary: "Run the service until it is told to stop",
-  details: "SIGTERM or Ctrl-C stops it within 10 seconds, a second one at once; SIGHUP reads the templates again. " +
+  details: "SIGTERM or Ctrl-C stops it within 10 seconds, a second one at once; SIGHUP reads the templates again, " +
+    "and says which changed settings need a restart. " +
     "With the database or Signal away it stays up and goes on when they appear.",
   options: [ENV_FILE],
   examples: [{ line: "signal-automation run --env-file ./.env", meaning: "logs go to standard error" }],
   async run(invocation, context) {
     const { config, warnings } = await needSettings(invocation, context);
-    const service = await openService({ config, context, logStream: logStreamOf(context.terminal) });
+    const watch = await SettingsWatch.open(invocation, context);
+    const service = await openService({
+      config,
+      context,
+      logStream: logStreamOf(context.terminal),
+      changedSettings: () => watch?.changed ?? [],
+    });
     try {
       for (const { name, warning } of warnings) {
         service.log.warn("A setting may not do what was meant", { setting: name, why: warning });
       }
-      return await live(service, context);
+      return await live(service, context, watch);
     } finally {
       await service.close();
     }
@@ -36,7 +44,11 @@ export const runCommand: CommandSpec = {
 };
 
 /** From start to the end of the stop. */
-async function live(service: OpenService, context: CliContext): Promise<ExitCode> {
+async function live(
+  service: OpenService,
+  context: CliContext,
+  watch: SettingsWatch | undefined,
+): Promise<ExitCode> {
   const { app, log } = service;
   const stopAsked = Promise.withResolvers<{ readonly why: "signal" }>();
   let signals = 0;
@@ -52,7 +64,12 @@ async function live(service: OpenService, context: CliContext): Promise<ExitCode
     context.onSignal("SIGINT", onStop),
     context.onSignal("SIGHUP", () => {
       log.info("Reading the files again");
-      app.reload().catch((error) => log.error("The files could not be read again", { error: describeError(error) }));
+      const failed = (error: unknown) =>
+        log.error("The files could not be read again", { error: describeError(error) });
+      app.reload().catch(failed);
+      watch?.look().then((names) => {
+        if (names.length > 0) log.warn("Settings changed; they need a restart", { settings: names.join(",") });
+      }).catch(failed);
     }),
   ];
   try {
