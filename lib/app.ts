@@ -319,6 +319,7 @@ export function buildApp(options: AppOptions): App {
   const vitals = new Vitals({
     clock,
     log: log.child("vitals"),
+    counters: metrics,
     backlog: (nowMs) => store.outbox.backlog(nowMs),
     reachable: () => pulse.condition().state === "live",
   });

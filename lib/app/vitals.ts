@@ -8,7 +8,8 @@
 import type { HealthDetails } from "../observe/health.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { describeError, type Log, type LogFields } from "../runtime/log.ts";
-import type { Service } from "../runtime/service.ts";
+import type { Counters } from "../runtime/counters.ts";
+import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { OutboxStore, SettledRow } from "../store/port.ts";
 
@@ -24,13 +25,14 @@ type Backlog = Awaited<ReturnType<OutboxStore["backlog"]>>;
 export interface VitalsOptions {
   readonly clock: Clock;
   readonly log: Log;
+  readonly counters: Counters;
   /** Counts what is unfinished. Rejects while the database is away. */
   readonly backlog: (nowMs: number) => Promise<Backlog>;
   /** Whether the database is there. */
   readonly reachable: () => boolean;
 }
 
-export class Vitals implements Service {
+export class Vitals extends LoopService {
   readonly name = "vitals";
   readonly #o: VitalsOptions;
   readonly #wake: Wake;
@@ -39,9 +41,9 @@ export class Vitals implements Service {
   #clockOffsetMs: number | undefined;
   #criticalAtMs: number[] = [];
   #backlog: { readonly counts: Backlog; readonly atMs: number } | undefined;
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
   constructor(options: VitalsOptions) {
+    super(options);
     this.#o = options;
     this.#wake = new Wake(options.clock);
   }
@@ -105,26 +107,12 @@ export class Vitals implements Service {
     return this.#backlog?.counts;
   }
 
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("vitals: already started");
-    const stop = new AbortController();
-    this.#running = { stop, done: this.#loop(stop.signal) };
-  }
-
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
-  }
-
   /** The database is there: counts soon. */
   look(): void {
     this.#wake.ring();
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
+  protected async loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#o.reachable()) {
         try {

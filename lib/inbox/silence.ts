@@ -11,7 +11,8 @@ import type { Alarm } from "../runtime/alarm.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import type { Log } from "../runtime/log.ts";
-import { type Condition, LIVE, type Service } from "../runtime/service.ts";
+import { LoopService } from "../runtime/loop.ts";
+import { type Condition, LIVE } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
 
 /** Gaps remembered: enough for days of a small shop. */
@@ -42,7 +43,7 @@ export interface SilenceOptions {
   readonly alarm: Alarm;
 }
 
-export class SilenceWatch implements Service {
+export class SilenceWatch extends LoopService {
   readonly name = "silence";
   readonly #o: SilenceOptions;
   readonly #wake: Wake;
@@ -51,9 +52,9 @@ export class SilenceWatch implements Service {
   #receivingSinceMs: number | undefined;
   #canarySentAtMs: number | undefined;
   #deaf = false;
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
   constructor(options: SilenceOptions) {
+    super(options);
     this.#o = options;
     this.#wake = new Wake(options.clock);
   }
@@ -83,21 +84,7 @@ export class SilenceWatch implements Service {
     return this.#deaf ? { state: "degraded", reason: "silent" } : LIVE;
   }
 
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("silence: already started");
-    const stop = new AbortController();
-    this.#running = { stop, done: this.#loop(stop.signal) };
-  }
-
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
-  }
-
-  async #loop(signal: AbortSignal): Promise<void> {
+  protected async loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#wake.wait(LOOK_MS, signal);
       if (!signal.aborted) await this.#look(signal);

@@ -15,7 +15,7 @@ import type { Alarm } from "../runtime/alarm.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
-import type { Service } from "../runtime/service.ts";
+import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { HeldLease, InboxRow, Store, StoreTx } from "../store/port.ts";
 
@@ -44,31 +44,15 @@ export interface InboxWorkerOptions {
   readonly onEffects: () => void;
 }
 
-export class InboxWorker implements Service {
+export class InboxWorker extends LoopService {
   readonly name = "inbox";
   readonly #o: InboxWorkerOptions;
   readonly #wake: Wake;
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
   constructor(options: InboxWorkerOptions) {
+    super(options);
     this.#o = options;
     this.#wake = new Wake(options.clock);
-  }
-
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("inbox: already started");
-    const stop = new AbortController();
-    const end = this.#o.held.onChange(() => this.look());
-    this.#running = { stop, done: this.#loop(stop.signal).finally(end) };
-  }
-
-  /** What is being worked on is finished; the rest stays stored. */
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
   }
 
   /** Something may be due. */
@@ -76,7 +60,17 @@ export class InboxWorker implements Service {
     this.#wake.ring();
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
+  /** What is being worked on at a stop is finished; the rest stays stored. */
+  protected async loop(signal: AbortSignal): Promise<void> {
+    const end = this.#o.held.onChange(() => this.look());
+    try {
+      await this.#takeUp(signal);
+    } finally {
+      end();
+    }
+  }
+
+  async #takeUp(signal: AbortSignal): Promise<void> {
     const { store, held, clock, workers } = this.#o;
     while (!signal.aborted) {
       let found = 0;

@@ -12,7 +12,7 @@ import { StoreUnavailable } from "../domain/errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
-import type { Service } from "../runtime/service.ts";
+import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { Store } from "../store/port.ts";
 import type { Evidence } from "./unknowns.ts";
@@ -58,13 +58,13 @@ export interface ReceiptsOptions {
   readonly onEvidence: (evidence: readonly Evidence[]) => void;
 }
 
-export class Receipts implements Service {
+export class Receipts extends LoopService {
   readonly name = "receipts";
   readonly #wake: Wake;
   #held: Held[] = [];
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
   constructor(private readonly options: ReceiptsOptions) {
+    super(options);
     this.#wake = new Wake(options.clock);
   }
 
@@ -86,21 +86,7 @@ export class Receipts implements Service {
     this.#wake.ring();
   }
 
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("receipts: already started");
-    const stop = new AbortController();
-    this.#running = { stop, done: this.#loop(stop.signal) };
-  }
-
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
-  }
-
-  async #loop(signal: AbortSignal): Promise<void> {
+  protected async loop(signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     while (!signal.aborted) {
       await this.#wake.wait(this.#held.length > 0 ? LOOK_AGAIN_MS : Number.MAX_SAFE_INTEGER, signal);

@@ -12,7 +12,7 @@ import { StoreUnavailable } from "../domain/errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
-import type { Service } from "../runtime/service.ts";
+import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { HeldLease, Lease, Store } from "./port.ts";
 
@@ -56,15 +56,15 @@ class Kept implements HeldLease {
   }
 }
 
-export class LeaseKeeper implements Service {
+export class LeaseKeeper extends LoopService {
   readonly name = "leases";
   /** Longest age of a renewal under which we still act. */
   readonly safeMs: number;
   readonly #kept: ReadonlyMap<string, Kept>;
   readonly #wake: Wake;
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
   constructor(private readonly options: LeaseKeeperOptions) {
+    super(options);
     this.safeMs = Math.max(options.leaseMs - SAFETY_MARGIN_MS, options.leaseMs / 3);
     this.#kept = new Map(options.names.map((name) => [name, new Kept(name, this)]));
     this.#wake = new Wake(options.clock);
@@ -77,19 +77,9 @@ export class LeaseKeeper implements Service {
     return kept;
   }
 
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("leases: already started");
-    const stop = new AbortController();
-    this.#running = { stop, done: this.#loop(stop.signal) };
-  }
-
   /** Gives all leases back. The users of the leases must have stopped before. */
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
+  override async stop(): Promise<void> {
+    await super.stop();
     for (const kept of this.#kept.values()) {
       const lease = kept.current;
       kept.change(undefined);
@@ -119,7 +109,7 @@ export class LeaseKeeper implements Service {
     kept.change(undefined);
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
+  protected async loop(signal: AbortSignal): Promise<void> {
     const { leaseMs } = this.options;
     while (!signal.aborted) {
       for (const kept of this.#kept.values()) {

@@ -11,7 +11,7 @@ import { StoreUnavailable } from "../domain/errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
-import type { Service } from "../runtime/service.ts";
+import { LoopService } from "../runtime/loop.ts";
 import { type Lease, RETENTION_TABLES, type RetentionKey, type RetentionTable, type Store } from "./port.ts";
 
 /** Rows of one page: their removal holds a handful of locks for a few milliseconds, also on a slow disk. */
@@ -140,27 +140,14 @@ async function giveBack(store: Store, lease: Lease): Promise<void> {
 }
 
 /** The daily run. The day is remembered in the database: a restart, or another instance, does not run it again. */
-export class RetentionService implements Service {
+export class RetentionService extends LoopService {
   readonly name = "retention";
-  #running: { stop: AbortController; done: Promise<void> } | undefined;
 
-  constructor(private readonly options: RetentionOptions & { readonly log: Log }) {}
-
-  async start(): Promise<void> {
-    if (this.#running) throw new Error("retention: already started");
-    const stop = new AbortController();
-    this.#running = { stop, done: this.#loop(stop.signal) };
+  constructor(private readonly options: RetentionOptions & { readonly log: Log }) {
+    super(options);
   }
 
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.stop.abort();
-    await running.done;
-  }
-
-  async #loop(signal: AbortSignal): Promise<void> {
+  protected async loop(signal: AbortSignal): Promise<void> {
     const { clock, log, counters } = this.options;
     await clock.sleepMs(FIRST_LOOK_MS, signal);
     while (!signal.aborted) {
