@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { makeSignalAccount, makeTel } from "./domain/address.ts";
+import { type Address, makeSignalAccount, makeTel } from "./domain/address.ts";
 import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
 import { arrive, openDatabase } from "./app/database.ts";
@@ -174,6 +174,8 @@ export function buildApp(options: AppOptions): App {
     log: log.child("pacing"),
     counters: metrics,
   });
+  /** Members of groups by their address, as signal-cli listed them last. */
+  const members = new Map<string, ReadonlySet<Address>>();
   const dispatcher = new Dispatcher({
     channel,
     store,
@@ -197,6 +199,10 @@ export function buildApp(options: AppOptions): App {
     maxRetries: config.delivery.maxRetries,
     unknownWaitMs: config.delivery.unknownWaitMs,
     unknownPolicy: (kind) => config.delivery.unknownPolicy[kind],
+    isMember: (group, addresses) => {
+      const known = members.get(group);
+      return known === undefined ? undefined : addresses.some((address) => known.has(address));
+    },
     softStopMs: SOFT_STOP_MS,
     work: lifecycle.work,
     onSettled: async (tx, rows) => {
@@ -386,7 +392,12 @@ export function buildApp(options: AppOptions): App {
   });
   const systemd = openSystemd({ clock, log, health, progress: [pulse, dispatcher] });
 
-  const listGroups = () => writeGroups(config.files.runtimeDir, () => channel.listGroups(), { clock, log });
+  const listGroups = () =>
+    writeGroups(config.files.runtimeDir, async () => {
+      const groups = await channel.listGroups();
+      for (const { id, memberAddresses } of groups ?? []) members.set(`signal:group:${id}`, new Set(memberAddresses));
+      return groups;
+    }, { clock, log });
   channel.onCondition((condition) => {
     status.touch();
     if (condition.state === "live") listGroups();

@@ -26,8 +26,10 @@ export async function writeGroups(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<void> {
   try {
-    const groups = await list();
-    if (groups === undefined) return;
+    const listed = await list();
+    if (listed === undefined) return;
+    // Who is in a group is nobody's business in a file.
+    const groups = listed.map((group) => ({ ...group, memberAddresses: [] }));
     const record: GroupsRecord = { listedAtMs: clock.nowMs(), groups };
     const text = `${JSON.stringify({ version: VERSION, ...record })}\n`;
     await writeFileAtomically(`${runtimeDir}/${FILE}`, text, { sync: false });

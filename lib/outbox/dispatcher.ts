@@ -63,6 +63,8 @@ export class Dispatcher implements Service {
   #lease: Lease | undefined;
   /** The fate of the last COMMIT is not known: the rows have to be looked at before anything else. */
   #doubtful = false;
+  /** The last transaction failed because the database was away. */
+  #storeAway = false;
   /** When the oldest of {@link #moves} was answered, on the monotonic clock. */
   #firstMoveAtMs = 0;
   /** Something was enqueued, or became due, since the last search. */
@@ -136,7 +138,9 @@ export class Dispatcher implements Service {
       if (!("attempt" in move) || move.attempt === undefined) continue;
       const { remoteId, handedOverAtMs, endedAtMs } = move.attempt;
       if (remoteId === piece.remoteId) return true;
-      if (move.to === "unknown" && fits(piece, move.row.recipient, handedOverAtMs, endedAtMs)) return true;
+      if (move.to === "unknown" && fits(piece, move.row.recipient, handedOverAtMs, endedAtMs, this.#o.isMember)) {
+        return true;
+      }
     }
     return false;
   }
@@ -201,8 +205,10 @@ export class Dispatcher implements Service {
         if (error instanceof LeaseLost) {
           held.lost(lease);
         } else if (error instanceof StoreUnavailable) {
-          // Outcomes stay in memory and in the journal; what is marked goes on being handed over while the lease lasts.
+          // Outcomes stay in memory and in the journal. Nothing more is handed over: whoever takes over on another host knows
+          // neither, and would have to send again what was answered meanwhile.
           this.#doubtful ||= error.maybeCommitted;
+          this.#storeAway = true;
           log.debug("Outcomes wait: the database is away", {
             waiting: this.#moves.length,
             cause: describeError(error),
@@ -294,6 +300,7 @@ export class Dispatcher implements Service {
     for (const { row, attempt } of unknown) this.#unknowns.add(row, attempt);
     this.#lease = lease;
     this.#doubtful = false;
+    this.#storeAway = false;
     this.#selection.look();
     const newlyUnknown = found.moves.filter((move) => move.to === "unknown").length;
     if (newlyUnknown > 0) counters.add("messages_unknown_total", newlyUnknown, { reason: "recovered" });
@@ -345,6 +352,7 @@ export class Dispatcher implements Service {
     } finally {
       this.#settling = [];
     }
+    this.#storeAway = false;
     this.pause.saved();
     this.#o.held.confirmed(lease, sentAtMs);
     done.after();
@@ -392,7 +400,7 @@ export class Dispatcher implements Service {
   #handOverMore(): void {
     const { channel, concurrency, held } = this.#o;
     const limit = this.pause.probing ? 1 : concurrency;
-    while (this.#window.inFlight < limit && !this.#running?.stopping) {
+    while (this.#window.inFlight < limit && !this.#running?.stopping && !this.#storeAway) {
       if (this.pause.remainingMs() > 0 || channel.condition().state === "down") return;
       if (this.#lease === undefined || held.lease() !== this.#lease) return;
       const row = this.#window.take();

@@ -10,7 +10,7 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { OutboxRow } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
-import { type Evidence, fits } from "./unknowns.ts";
+import { type Evidence, fits, type UnknownsOptions } from "./unknowns.ts";
 
 export interface FlightsOptions {
   readonly channel: Channel;
@@ -18,6 +18,7 @@ export interface FlightsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
+  readonly isMember: UnknownsOptions["isMember"];
 }
 
 /** What came of a request. */
@@ -83,7 +84,7 @@ export class Flights {
   mayConcern(piece: Evidence): boolean {
     const nowMs = this.options.clock.nowMs();
     return [...this.#flights].some(({ row, handedOverAtMs }) =>
-      handedOverAtMs !== undefined && fits(piece, row.recipient, handedOverAtMs, nowMs)
+      handedOverAtMs !== undefined && fits(piece, row.recipient, handedOverAtMs, nowMs, this.options.isMember)
     );
   }
 

@@ -35,6 +35,8 @@ const BATCH = 1_000;
 /** A receipt as the channel tells it. */
 export interface ReceiptNotice {
   readonly from: Address | undefined;
+  /** The same person by number, when it is known. */
+  readonly fromNumber: Address | undefined;
   readonly kind: "delivery" | "read" | "viewed";
   readonly timestamps: readonly number[];
   readonly whenMs: number;
@@ -43,6 +45,7 @@ export interface ReceiptNotice {
 interface Held {
   readonly remoteId: string;
   readonly from: Address | undefined;
+  readonly fromNumber: Address | undefined;
   readonly kind: "delivered" | "read";
   readonly atMs: number;
   readonly giveUpAtMs: number;
@@ -71,11 +74,12 @@ export class Receipts extends LoopService {
   /** Takes receipts in; never waits. */
   add(receipts: readonly ReceiptNotice[]): void {
     const giveUpAtMs = this.options.clock.monotonicMs() + PATIENCE_MS;
-    for (const { from, kind, timestamps, whenMs } of receipts) {
+    for (const { from, fromNumber, kind, timestamps, whenMs } of receipts) {
       for (const timestamp of timestamps) {
         this.#held.push({
           remoteId: String(timestamp),
           from,
+          fromNumber,
           kind: kind === "delivery" ? "delivered" : "read",
           atMs: whenMs,
           giveUpAtMs,

@@ -25,7 +25,10 @@ const CLOCK_SLACK_MS = 50;
 export interface Evidence {
   /** The timestamp it speaks of: what `remoteId` of that message would be. */
   readonly remoteId: string;
+  /** Who acknowledged, by service id where that is known. */
   readonly from: Address | undefined;
+  /** The same person by number, when it is known. */
+  readonly fromNumber?: Address | undefined;
 }
 
 interface Waiting {
@@ -41,6 +44,8 @@ export interface UnknownsOptions {
   readonly unknownPolicy: (kind: MessageKind) => "resend" | "hold";
   /** More tries after the first (`MAX_RETRIES`). */
   readonly maxRetries: number;
+  /** Whether one of these addresses is in the group; undefined when its members are not known. */
+  readonly isMember: (group: Address, addresses: readonly Address[]) => boolean | undefined;
 }
 
 export class Unknowns {
@@ -109,7 +114,9 @@ export class Unknowns {
   proven(evidence: readonly Evidence[]): readonly Move[] {
     const moves: Move[] = [];
     for (const piece of evidence) {
-      const fitting = [...this.#waiting.values()].filter((waiting) => fitsWaiting(piece, waiting));
+      const fitting = [...this.#waiting.values()].filter((waiting) =>
+        fitsWaiting(piece, waiting, this.options.isMember)
+      );
       const [only] = fitting;
       if (only === undefined || fitting.length > 1) continue;
       this.#waiting.delete(only.row.id);
@@ -146,16 +153,31 @@ export class Unknowns {
   }
 }
 
-function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting): boolean {
+function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting, isMember: UnknownsOptions["isMember"]): boolean {
   if (attempt.remoteId !== undefined) return attempt.remoteId === evidence.remoteId;
-  return fits(evidence, row.recipient, attempt.handedOverAtMs, attempt.endedAtMs);
+  return fits(evidence, row.recipient, attempt.handedOverAtMs, attempt.endedAtMs, isMember);
 }
 
 /** Whether the evidence may speak of a message to this recipient that was handed over and failed at these times. */
-export function fits(evidence: Evidence, recipient: Address, handedOverAtMs: number, endedAtMs: number): boolean {
+export function fits(
+  evidence: Evidence,
+  recipient: Address,
+  handedOverAtMs: number,
+  endedAtMs: number,
+  isMember: UnknownsOptions["isMember"],
+): boolean {
   const atMs = Number(evidence.remoteId);
   if (atMs < handedOverAtMs - CLOCK_SLACK_MS || atMs > endedAtMs + CLOCK_SLACK_MS) return false;
-  const { kind } = parseAddress(recipient);
-  // A receipt names a person by service id. Of a recipient known by number only, the time alone has to do.
-  return kind === "group" || kind === "tel" || evidence.from === recipient;
+  const { from, fromNumber } = evidence;
+  switch (parseAddress(recipient).kind) {
+    case "aci":
+      return from === recipient;
+    case "tel":
+      // Of a sender whose number signal-cli does not know, the time alone has to do.
+      return fromNumber === undefined || fromNumber === recipient;
+    case "group": {
+      const addresses = [from, fromNumber].filter((address) => address !== undefined);
+      return addresses.length === 0 || isMember(recipient, addresses) !== false;
+    }
+  }
 }

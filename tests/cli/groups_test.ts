@@ -15,6 +15,7 @@ const group = (id: string, name: string, isMember = true) => ({
   isMember,
   members: 2,
   announcementOnly: false,
+  memberAddresses: [],
 });
 
 Deno.test("groups lists names with ids and marks the owner's, by id and by name", async () => {
@@ -25,6 +26,7 @@ Deno.test("groups lists names with ids and marks the owner's, by id and by name"
       name: "Shop",
       members: [],
       announcementOnly: true,
+      memberAddresses: [],
     }],
   });
   await inFolder(async (folder) => {

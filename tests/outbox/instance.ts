@@ -122,6 +122,7 @@ export class Instance {
       work: this.lifecycle.work,
       maxRetries: options.maxRetries ?? 3,
       unknownWaitMs: options.unknownWaitMs ?? 10_000,
+      isMember: () => undefined,
       unknownPolicy: options.unknownPolicy ?? (() => "resend"),
       onSettled: async (tx, rows) => {
         await settleOrders(tx, rows);

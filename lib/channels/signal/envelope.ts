@@ -13,6 +13,8 @@ import { rawMember } from "./raw_json.ts";
 export interface Receipt {
   /** Who acknowledges; undefined when it comes from a PNI or an unknown source. */
   readonly from: Address | undefined;
+  /** The same person by number (`signal:tel:…`), when signal-cli knows it. */
+  readonly fromNumber: Address | undefined;
   readonly kind: "delivery" | "read" | "viewed";
   /** The `remoteId`s it is about, as numbers. */
   readonly timestamps: readonly number[];
@@ -116,13 +118,11 @@ function exceptionLabel(type: unknown): ExceptionLabel {
 function readReceipt(envelope: Record<string, unknown>): Receipt {
   const receipt = asObject(envelope.receiptMessage) ?? {};
   const { sourceUuid, sourceNumber } = envelope;
-  const from = typeof sourceUuid === "string" && isServiceId(sourceUuid.toLowerCase())
-    ? makeAci(sourceUuid)
-    : typeof sourceNumber === "string" && isPhoneNumber(sourceNumber)
-    ? makeTel(sourceNumber)
-    : undefined;
+  const number = typeof sourceNumber === "string" && isPhoneNumber(sourceNumber) ? makeTel(sourceNumber) : undefined;
+  const from = typeof sourceUuid === "string" && isServiceId(sourceUuid.toLowerCase()) ? makeAci(sourceUuid) : number;
   return {
     from,
+    fromNumber: number,
     kind: receipt.isViewed === true ? "viewed" : receipt.isRead === true ? "read" : "delivery",
     timestamps: Array.isArray(receipt.timestamps) ? receipt.timestamps.filter(Number.isSafeInteger) : [],
     whenMs: typeof receipt.when === "number" ? receipt.when : 0,

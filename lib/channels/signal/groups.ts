@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Address, isPhoneNumber, isServiceId, makeAci, makeTel } from "../../domain/address.ts";
 import { ChannelUnavailable } from "../../domain/errors.ts";
 import type { RpcClient } from "./rpc.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
@@ -19,6 +20,8 @@ export interface SignalGroup {
   /** False: it was left. */
   readonly isMember: boolean;
   readonly members: number;
+  /** Of each member every address that signal-cli knows: service id, number, or both. */
+  readonly memberAddresses: readonly Address[];
   /** Only admins may write. */
   readonly announcementOnly: boolean;
 }
@@ -43,6 +46,15 @@ function readGroup(entry: unknown): SignalGroup[] {
     name: typeof name === "string" ? name : "",
     isMember: isMember === true,
     members: Array.isArray(members) ? members.length : 0,
+    memberAddresses: Array.isArray(members) ? members.flatMap(addressesOf) : [],
     announcementOnly: permissionSendMessage === "ONLY_ADMINS",
   }];
+}
+
+function addressesOf(member: unknown): Address[] {
+  const { uuid, number } = (member ?? {}) as Record<string, unknown>;
+  return [
+    ...(typeof uuid === "string" && isServiceId(uuid.toLowerCase()) ? [makeAci(uuid)] : []),
+    ...(typeof number === "string" && isPhoneNumber(number) ? [makeTel(number)] : []),
+  ];
 }
