@@ -50,5 +50,5 @@ Deno.test("a QR code has a quiet border, square modules, and the same picture wi
   assert.match(plain[0]!, /^█+$/);
   const colour = qrText("sgnl://linkdevice?uuid=x", true).trimEnd().split("\n");
   assert.ok(colour.every((line) => line.startsWith("\u001b[30;107m") && line.endsWith("\u001b[0m")));
-  assert.match(colour[0]!, /m +\u001b/);
+  assert.match(colour[0]!.replaceAll("\u001b", "ESC"), /m +ESC/);
 });

@@ -314,7 +314,13 @@ Deno.test("receipts go to their listener; typing, calls and stories are counted 
     await bare({ receiptMessage: { when: 9, isDelivery: true, isRead: false, isViewed: false, timestamps: [7, 8] } });
     await child.notify(text(2));
     await stored.waitForCount(1);
-    assert.deepEqual(receipts.items, [{ from: `signal:aci:${uuid}`, fromNumber: undefined, kind: "delivery", timestamps: [7, 8], whenMs: 9 }]);
+    assert.deepEqual(receipts.items, [{
+      from: `signal:aci:${uuid}`,
+      fromNumber: undefined,
+      kind: "delivery",
+      timestamps: [7, 8],
+      whenMs: 9,
+    }]);
     for (const what of ["typing", "call", "story", "sync", "empty"]) {
       assert.equal(counters.total("signal_ignored_total", { what }), 1, what);
     }
