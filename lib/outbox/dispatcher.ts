@@ -63,6 +63,8 @@ export class Dispatcher implements Service {
   #lease: Lease | undefined;
   /** The fate of the last COMMIT is not known: the rows have to be looked at before anything else. */
   #doubtful = false;
+  /** Rows that a recovery of unknown fate may have made `unknown`: not in the metric yet. */
+  readonly #uncounted = new Set<number>();
   /** The last transaction failed because the database was away. */
   #storeAway = false;
   /** When the oldest of {@link #moves} was answered, on the monotonic clock. */
@@ -273,12 +275,18 @@ export class Dispatcher implements Service {
     const goesOn = new Set(this.#moves.flatMap((move) => move.to === "unknown" ? [] : [move.row.id]));
     // Asked while the transaction runs: what was in flight when it began may have been answered since.
     const isOurs = (row: Subject) => !fresh && this.#window.has(row);
+    let tried: readonly Move[] = [];
     const { found, after } = await store.transaction("outbox_recover", async (tx) => {
       const nowMs = await this.#fence(tx, lease);
       const found = await recover(tx, lease, channel.account, said, isOurs, this.#o);
+      tried = found.moves;
       const done = await carryOut(tx, found.moves, lease, nowMs);
       const after = await this.#o.onSettled(tx, done.settled);
       return { found, after };
+    }).catch((error: unknown) => {
+      // Should it have taken effect unseen, the next try finds these as unknown already: they are counted then.
+      for (const { to, row } of tried) if (to === "unknown") this.#uncounted.add(row.id);
+      throw error;
     });
     after();
     const unknown: { row: Subject; attempt: Parameters<Unknowns["add"]>[1] }[] = [];
@@ -302,7 +310,9 @@ export class Dispatcher implements Service {
     this.#doubtful = false;
     this.#storeAway = false;
     this.#selection.look();
-    const newlyUnknown = found.moves.filter((move) => move.to === "unknown").length;
+    const newlyUnknown = found.moves.filter((move) => move.to === "unknown").length +
+      found.stillUnknown.filter((row) => this.#uncounted.has(row.id)).length;
+    this.#uncounted.clear();
     if (newlyUnknown > 0) counters.add("messages_unknown_total", newlyUnknown, { reason: "recovered" });
     if (found.moves.length + found.stillUnknown.length === 0) return;
     log.info("Messages that were under way were looked after", {

@@ -199,6 +199,12 @@ class Story {
   }
 }
 
+/** The gate sets `PROPERTY_SEED`, so that it is not red by chance; by hand every run draws anew and may find something. */
+function fixedSeed(): { seed?: number } {
+  const seed = Deno.env.get("PROPERTY_SEED");
+  return seed === undefined ? {} : { seed: Number(seed) };
+}
+
 async function bodyOf(rig: Rig, id: number): Promise<string> {
   const [row] = await rig.db.adminQuery(
     "SELECT body FROM outbox WHERE id = ? UNION ALL SELECT body FROM outbox_archive WHERE id = ?",
@@ -221,7 +227,7 @@ Deno.test("whatever is sent, lost, killed, rebooted and taken over: nothing lost
   await using db = await openTestStore("sqlite");
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 30 }), (steps) => play(db, steps)),
-    { numRuns: Number(Deno.env.get("RUNS") ?? 150), endOnFailure: true },
+    { numRuns: Number(Deno.env.get("RUNS") ?? 150), endOnFailure: true, ...fixedSeed() },
   );
 });
 
@@ -248,5 +254,25 @@ Deno.test("seed -1556647717: an answer that comes while a COMMIT of unknown fate
     { do: "commit", fate: "lost_undone" },
     { do: "replay" },
     { do: "drop" },
+  ]);
+});
+
+Deno.test("seed 1003061278: what a recovery of unknown fate made unknown is counted", async () => {
+  await using db = await openTestStore("sqlite");
+  await play(db, [
+    { do: "stop" },
+    { do: "enqueue", n: 1, count: 3 },
+    { do: "pass", ms: 1 },
+    { do: "fault", effect: { type: "lose_answer" } },
+    { do: "order" },
+    { do: "enqueue", n: 0, count: 0 },
+    { do: "enqueue", n: 1, count: 1 },
+    { do: "pass", ms: 6000 },
+    { do: "fault", effect: { type: "lose_answer" } },
+    { do: "drop" },
+    { do: "enqueue", n: 0, count: 3 },
+    { do: "enqueue", n: 1, count: 3 },
+    { do: "steal" },
+    { do: "commit", fate: "lost_done" },
   ]);
 });
