@@ -54,9 +54,6 @@ export function parseConfig(found: ReadonlyMap<string, RawValue>): ParseResult {
       wrong.add(name);
       problems.push(result.problem);
     }
-    if (raw !== undefined && settingOf(name).since === "next") {
-      warnings.push({ name, warning: "has no effect yet in this version", origin: describeOrigin(raw.origin) });
-    }
   }
   if (unused.has("WEBHOOK_URL")) {
     warnings.push({

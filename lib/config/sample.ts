@@ -12,9 +12,9 @@ const HEAD = `# Settings of signal-automation. Copy to /etc/signal-automation/en
 # Generated from lib/config/schema.ts by \`deno task generate\`.
 `;
 
-/** Settings that have an effect in this version. */
+/** Names with what the table says of them. */
 function shown(names: readonly SettingName[]): readonly (readonly [SettingName, Setting])[] {
-  return names.map((name) => [name, settingOf(name)] as const).filter(([, setting]) => setting.since === undefined);
+  return names.map((name) => [name, settingOf(name)] as const);
 }
 
 /** The whole of `.env.example`: required settings stand as placeholders, the others commented out with their defaults. */

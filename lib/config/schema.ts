@@ -47,8 +47,6 @@ export interface Setting<T = unknown> {
   readonly sample?: string;
   /** Further values that the original's sample files had, refused too. */
   readonly placeholders?: readonly string[];
-  /** `next`: parsed, but without effect in this version, and left out of the samples. */
-  readonly since?: "next";
 }
 
 type Extra = Omit<Setting, "type" | "description" | "default" | "required">;

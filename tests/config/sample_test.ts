@@ -37,12 +37,11 @@ Deno.test("what the sample shows commented out are the defaults: with all of the
   }
 });
 
-Deno.test("sample and table show every setting that has an effect, and no other", () => {
+Deno.test("sample and table show every setting", () => {
   const [sample, table] = [renderEnvExample(), renderSettingsTable()];
   for (const name of GROUPS.flatMap(({ names }) => names)) {
-    const expected = settingOf(name).since === undefined;
-    assert.equal(new RegExp(`^#?${name}=`, "m").test(sample), expected, name);
-    assert.equal(table.includes(`| \`${name}\` `), expected, name);
+    assert.ok(new RegExp(`^#?${name}=`, "m").test(sample), name);
+    assert.ok(table.includes(`| \`${name}\` `), name);
   }
 });
 
