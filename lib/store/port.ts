@@ -221,6 +221,11 @@ export interface OutboxStore {
   replay(ids: readonly number[], maxReplays: number, nowMs: number): Promise<
     readonly { readonly oldId: number; readonly newId: number; readonly origin: Origin }[]
   >;
+  /**
+   * Every replay of a message, oldest first, whichever of its ids is given. Signs of a replay are kept as long as finished
+   * messages; empty for a message that was never replayed, and for one that is not known.
+   */
+  replaysOf(id: number): Promise<readonly { readonly oldId: number; readonly newId: number; readonly atMs: number }[]>;
   /** dead → dropped, into the archive. @returns what was dropped, for its owners */
   drop(ids: readonly number[], reason: string, nowMs: number): Promise<readonly SettledRow[]>;
   /** One message with its timeline, from hot table or archive. Bodies are left out unless asked for. */

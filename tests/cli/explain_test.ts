@@ -68,6 +68,7 @@ Deno.test("An order's story: queued, retry, dead, replayed, accepted, read", asy
 
     assert.equal((await letters.run(["dlq", "replay", "1"])).exit, 0);
     assert.match(await page(letters, "2"), /Message 2 queued[\s\S]*replayed +\d{4}-[\s\S]*try 2[\s\S]*replayed \(/);
+    assert.match(await page(letters, "1"), /Message 2 queued[\s\S]*id before +1, replayed as 2 at \d{4}-/);
     assert.match(await page(letters, "order:1"), /Order 1 open/);
 
     await accept(letters, 2, 0, "5001");
@@ -90,6 +91,31 @@ Deno.test("An order's story: queued, retry, dead, replayed, accepted, read", asy
       [3, false, "accepted", false],
     ]);
     assert.deepEqual([json.type, json.state, json.replays, json.text], ["message", "read", 1, null]);
+    const old = await letters.json(["explain", "1"]);
+    assert.deepEqual(old, { ...json, waits: old.waits }, "an id before the replay tells the same story");
+    assert.deepEqual((json.earlier as Json[]).map(({ id, replayedAt }) => [id, typeof replayedAt]), [[1, "string"]]);
+    const order = await letters.json(["explain", "order:1"]);
+    assert.deepEqual((order.messages as Json[]).map(({ id }) => id), [2], "its messages are told once");
+  });
+});
+
+Deno.test("A message that was replayed twice is found under each of its ids, until retention has removed them", async () => {
+  await withLetters(async (letters) => {
+    const id = await letters.enqueue();
+    for (const dead of [id, id + 1]) {
+      await fail(letters, dead, 3, 0);
+      await letters.kill(dead, "unregistered");
+      assert.equal((await letters.run(["dlq", "replay", String(dead)])).exit, 0);
+    }
+    for (const asked of [1, 2, 3]) {
+      const text = await page(letters, String(asked));
+      assert.match(text, /Message 3 queued[\s\S]*1, replayed as 2[\s\S]*2, replayed as 3/);
+      assert.match(text, /try 1 [\s\S]*replayed \([\s\S]*try 2 [\s\S]*replayed \(/);
+    }
+    assert.ok((await letters.run(["explain", "1", "--show-text"])).out.includes(TEXT));
+    letters.sql("DELETE FROM outbox_archive");
+    assert.equal((await letters.run(["explain", "2"])).exit, 1);
+    assert.match(await page(letters, "3"), /Message 3 queued[\s\S]*replays +2[\s\S]*replayed \(/);
   });
 });
 

@@ -113,3 +113,27 @@ everyEngine("`standing()` shows flag and delivery of an order, whatever its stat
   const empty = await insertOrder(db, { notified: null });
   assert.equal((await store.orders.standing(empty))?.notified, undefined);
 });
+
+everyEngine("`replaysOf()` leads from every id that a message had to the one it has", async ({ store }) => {
+  const mine = { origin: { kind: "order" as const, key: "7", generation: 1 } };
+  const [first, other] = await store.outbox.enqueue([message(1, "text", mine), message(2)]);
+  const lease = await leaseOf(store);
+  const ids = [first!];
+  for (const atMs of [1_000, 2_000]) {
+    await store.outbox.markDead([{ id: ids.at(-1)!, reason: "expired", attempts: 1 }], lease, atMs);
+    ids.push((await store.outbox.replay([ids.at(-1)!], 9, atMs))[0]!.newId);
+  }
+  const replays = [{ oldId: ids[0], newId: ids[1], atMs: 1_000 }, { oldId: ids[1], newId: ids[2], atMs: 2_000 }];
+  for (const id of ids) assert.deepEqual(await store.outbox.replaysOf(id), replays);
+  assert.deepEqual([await store.outbox.replaysOf(other!), await store.outbox.replaysOf(999)], [[], []]);
+  for (const id of ids.slice(0, 2)) {
+    assert.deepEqual([await store.outbox.find(id), await store.outbox.body(id)], [undefined, undefined]);
+  }
+  assert.equal(await store.outbox.body(ids[2]!), "text");
+  assert.deepEqual(await store.outbox.ofOrigin(mine.origin, ALL), [ids[2]], "a message is told once");
+  await store.outbox.markDead([{ id: ids[2]!, reason: "expired", attempts: 1 }], lease, 3_000);
+  await store.outbox.drop([ids[2]!], "replayed: no, given up", 3_000);
+  assert.equal((await store.outbox.find(ids[0]!))?.state, undefined);
+  assert.equal((await store.outbox.find(ids[2]!))?.reason, "replayed: no, given up");
+  assert.deepEqual(await store.outbox.replaysOf(ids[0]!), replays);
+});

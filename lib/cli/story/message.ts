@@ -8,11 +8,17 @@ import { DROP_TEXTS, reasonText, SILENCE_TEXTS } from "./reasons.ts";
 import type { MessageStory, Try } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** @returns undefined when there is no such message */
-export async function messageStory(id: number, around: Surroundings): Promise<MessageStory | undefined> {
+/**
+ * @param asked any id that the message has or had: a replay gives it a new one
+ * @returns undefined when there is no such message
+ */
+export async function messageStory(asked: number, around: Surroundings): Promise<MessageStory | undefined> {
   const { store, config, showNumbers, showText } = around;
-  const found = await store.outbox.find(id);
-  if (found === undefined) return undefined;
+  const current = await store.outbox.find(asked);
+  const replays = current?.replays === 0 ? [] : await store.outbox.replaysOf(asked);
+  const id = current === undefined ? replays.at(-1)?.newId : asked;
+  const found = current ?? (id === undefined ? undefined : await store.outbox.find(id));
+  if (id === undefined || found === undefined) return undefined;
   const { state, kind, origin, reason } = found;
   const attempts = triesOf(found);
   return {
@@ -30,6 +36,7 @@ export async function messageStory(id: number, around: Surroundings): Promise<Me
     finishedAtMs: found.finishedAtMs,
     tries: { used: found.attempts, allowed: config.delivery.maxRetries + 1 },
     replays: found.replays,
+    earlier: replays.map(({ oldId, atMs }) => ({ id: oldId, replayedAtMs: atMs })),
     attempts,
     receipts: found.receipts.map(({ member, kind, atMs }) => ({
       from: member === undefined ? "somebody unnamed" : showAddress(member, showNumbers),

@@ -51,18 +51,26 @@ class Page {
     this.#pair("for", story.to);
     this.#pair(story.replays > 0 ? "replayed" : "enqueued", moments.full(story.enqueuedAtMs));
     if (story.replays > 0) this.#pair("replays", String(story.replays));
+    for (const [at, { id, replayedAtMs }] of story.earlier.entries()) {
+      const as = story.earlier[at + 1]?.id ?? story.id;
+      this.#pair("id before", `${id}, replayed as ${as} at ${moments.full(replayedAtMs)}`);
+    }
     this.#pair("tries", `${story.tries.used} of ${story.tries.allowed} failed`);
     if (story.finishedAtMs !== undefined) this.#pair("ended", moments.full(story.finishedAtMs));
     else if (story.expiresAtMs !== undefined) this.#pair("expires", moments.full(story.expiresAtMs));
     if (story.text !== undefined) this.#quote(story.text);
     if (story.attempts.length > 0) {
       this.#heading("What happened");
-      let replayed = false;
-      for (const each of story.attempts) {
-        if (!each.beforeReplay && !replayed && story.attempts[0]!.beforeReplay) {
-          replayed = true;
-          this.#line(moments.at(story.enqueuedAtMs), `replayed (${moments.relative(story.enqueuedAtMs)})`);
+      const replays = story.replays === 0
+        ? []
+        : [...new Set([...story.earlier.map(({ replayedAtMs }) => replayedAtMs), story.enqueuedAtMs])];
+      const replayedBefore = (ms: number) => {
+        for (; replays.length > 0 && replays[0]! <= ms; replays.shift()) {
+          this.#line(moments.at(replays[0]!), `replayed (${moments.relative(replays[0]!)})`);
         }
+      };
+      for (const each of story.attempts) {
+        replayedBefore(each.handedOverAtMs + each.tookMs);
         const how = `handed over, ${formatSpan(each.tookMs)} later ${each.text}`;
         const text = each.outcome === "unknown" ? `${each.text} (after ${formatSpan(each.tookMs)})` : how;
         const free = each.outcome === "accepted" || each.counted ? "" : " This cost no try.";
@@ -70,9 +78,7 @@ class Page {
         const ago = moments.relative(each.handedOverAtMs);
         this.#line(moments.at(each.handedOverAtMs), `try ${each.number} (${ago}): ${text}${dot}${free}`);
       }
-      if (!replayed && story.attempts[0]!.beforeReplay) {
-        this.#line(moments.at(story.enqueuedAtMs), `replayed (${moments.relative(story.enqueuedAtMs)})`);
-      }
+      replayedBefore(Infinity);
     }
     if (story.receipts.length > 0) {
       this.#heading("Receipts");

@@ -78,8 +78,10 @@ export interface MessageStory extends Outlook {
   readonly expiresAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
   readonly tries: { readonly used: number; readonly allowed: number };
-  /** Of a finished message: 1 for any number. */
+  /** How often it was replayed. */
   readonly replays: number;
+  /** Ids that it had before, oldest first, each with the instant of the replay that changed it; as long as they are kept. */
+  readonly earlier: readonly { readonly id: number; readonly replayedAtMs: number }[];
   readonly attempts: readonly Try[];
   readonly receipts: readonly { readonly from: string; readonly kind: "delivered" | "read"; readonly atMs: number }[];
   /** Members that a group send did not reach. */

@@ -22,7 +22,7 @@ export async function storyOf({ type, id }: Reference, around: Surroundings): Pr
   const absent = {
     message: {
       what: `there is no message ${id}`,
-      details: ["A replayed message has a new id, and finished ones are kept for RETENTION_DAYS."],
+      details: ["Finished messages, and the ids of messages before a replay, are kept for RETENTION_DAYS."],
       next: "signal-automation outbox list   or   signal-automation explain order:ID",
     },
     order: { what: `there is no order ${id}`, details: [], next: undefined },

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { integer } from "../decode.ts";
+import { integer, type Row, text } from "../decode.ts";
 import type { OutboxStore } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
-import { archive } from "./outbox_moving.ts";
+import { archive, IS_MESSAGE, REPLAYED } from "./outbox_moving.ts";
 import { decodeDropped, decodeOrigin } from "./outbox_rows.ts";
 
-export function outboxDeadLetters(scope: Scope): Pick<OutboxStore, "replay" | "drop"> {
+export function outboxDeadLetters(scope: Scope): Pick<OutboxStore, "replay" | "replaysOf" | "drop"> {
   return {
     replay: (ids, maxReplays, nowMs) =>
       scope.atomic("outbox_replay", async (scope) => {
@@ -31,11 +31,41 @@ export function outboxDeadLetters(scope: Scope): Pick<OutboxStore, "replay" | "d
             [nowMs, nowMs, nowMs, oldId],
           );
           await scope.run("UPDATE outbox_attempts SET outbox_id = ? WHERE outbox_id = ?", [newId, oldId]);
+          // The old id leads to the new one as long as finished messages are kept; tries and text go on under the new id.
+          await scope.run(
+            archive("'dropped'", "o.attempts", "'replayed'", "?", "?", "''") + " FROM outbox o WHERE o.id = ?",
+            [REPLAYED + newId, nowMs, oldId],
+          );
           await scope.run("DELETE FROM outbox WHERE id = ?", [oldId]);
           replayed.push({ oldId, newId, origin: decodeOrigin(row) });
         }
         return replayed;
       }),
+
+    async replaysOf(id) {
+      const forth = await follow(id, (at) =>
+        scope.rows(
+          `SELECT id, remote_id, finished_at_ms FROM outbox_archive WHERE id = ? AND NOT ${IS_MESSAGE}`,
+          [at],
+        ), ({ newId }) => newId);
+      const newest = forth.at(-1)?.newId ?? id;
+      const [message] = await scope.rows(
+        "SELECT account FROM outbox WHERE id = ? UNION ALL SELECT account FROM outbox_archive WHERE id = ?",
+        [newest, newest],
+      );
+      if (message === undefined) return forth;
+      const account = text(message, "account");
+      const back = await follow(
+        id,
+        (at) =>
+          scope.rows("SELECT id, remote_id, finished_at_ms FROM outbox_archive WHERE account = ? AND remote_id = ?", [
+            account,
+            REPLAYED + at,
+          ]),
+        ({ oldId }) => oldId,
+      );
+      return [...back.reverse(), ...forth];
+    },
 
     drop: (ids, reason, nowMs) =>
       scope.atomic("outbox_drop_dead", async (scope) => {
@@ -56,4 +86,23 @@ export function outboxDeadLetters(scope: Scope): Pick<OutboxStore, "replay" | "d
         return rows;
       }),
   };
+}
+
+type Replay = Awaited<ReturnType<OutboxStore["replaysOf"]>>[number];
+
+/** One sign after another, from `id` on: each replay has a greater id, so this ends. */
+async function follow(
+  id: number,
+  read: (at: number) => Promise<readonly Row[]>,
+  next: (replay: Replay) => number,
+): Promise<Replay[]> {
+  const found: Replay[] = [];
+  for (let at = id;;) {
+    const [row] = await read(at);
+    if (row === undefined) return found;
+    const newId = Number(text(row, "remote_id").slice(REPLAYED.length));
+    const replay = { oldId: integer(row, "id"), newId, atMs: integer(row, "finished_at_ms") };
+    found.push(replay);
+    at = next(replay);
+  }
 }

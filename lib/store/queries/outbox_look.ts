@@ -6,6 +6,7 @@
 import { integer, text } from "../decode.ts";
 import type { OutboxStore } from "../port.ts";
 import type { Scope } from "../scope.ts";
+import { IS_MESSAGE } from "./outbox_moving.ts";
 import { decodeListing } from "./outbox_reads.ts";
 
 /**
@@ -24,8 +25,8 @@ type Look = Pick<OutboxStore, "body" | "ahead" | "ofOrigin" | "deadLetters">;
 export function outboxLook(scope: Scope): Look {
   return {
     async body(id) {
-      for (const table of ["outbox", "outbox_archive"]) {
-        const [row] = await scope.rows(`SELECT body FROM ${table} WHERE id = ?`, [id]);
+      for (const from of ["outbox WHERE", `outbox_archive WHERE ${IS_MESSAGE} AND`]) {
+        const [row] = await scope.rows(`SELECT body FROM ${from} id = ?`, [id]);
         if (row !== undefined) return text(row, "body");
       }
       return undefined;
@@ -48,7 +49,7 @@ export function outboxLook(scope: Scope): Look {
       const to = await firstIdSince(scope, untilMs + DATE_SLACK_MS);
       const finished = from === undefined ? [] : await scope.rows(
         `SELECT id FROM outbox_archive WHERE id >= ? ${to === undefined ? "" : "AND id < ?"}
-         AND origin_key = ? AND origin_kind = ?`,
+         AND origin_key = ? AND origin_kind = ? AND ${IS_MESSAGE}`,
         [from, ...(to === undefined ? [] : [to]), key, kind],
       );
       return [...new Set([...finished, ...hot].map((row) => integer(row, "id")))].sort((a, b) => a - b);

@@ -53,19 +53,25 @@ export async function lockMatching(
   return found.map((row) => integer(row, "id"));
 }
 
-/** `INSERT … SELECT` into the archive; texts stay in the database. */
+/** `INSERT … SELECT` into the archive; texts stay in the database. Each parameter is SQL. */
 export function archive(
   state: string,
   attempts: string,
   reason: string,
   remoteId: string,
   finishedAtMs: string,
+  body = "o.body",
 ): string {
   return `INSERT INTO outbox_archive (id, state, account, lane, attempts, replays, reason, remote_id, kind, origin_kind, origin_key,
       origin_generation, created_at_ms, finished_at_ms, recipient, body)
     SELECT o.id, ${state}, o.account, o.lane, ${attempts}, o.replays, ${reason}, ${remoteId}, o.kind, o.origin_kind, o.origin_key,
-      o.origin_generation, o.created_at_ms, ${finishedAtMs}, o.recipient, o.body`;
+      o.origin_generation, o.created_at_ms, ${finishedAtMs}, o.recipient, ${body}`;
 }
+
+/** What stands in history, as `remote_id`, under the id that a message had before its replay; the new id follows. Signal's are digits. */
+export const REPLAYED = "replayed:";
+/** A row of history that is a message, and not a sign where a replayed one went. */
+export const IS_MESSAGE = `(remote_id IS NULL OR remote_id NOT LIKE '${REPLAYED}%')`;
 
 export async function noteAttempts(scope: Scope, rows: readonly Tried[]): Promise<void> {
   if (rows.length === 0) return;

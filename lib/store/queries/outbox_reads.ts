@@ -8,6 +8,7 @@ import { MESSAGE_KINDS, MESSAGE_STATES } from "../../domain/message.ts";
 import { integer, oneOf, optionalInteger, optionalText, type Row, text } from "../decode.ts";
 import type { Attempt, OutboxListing, OutboxStore, OutboxStory } from "../port.ts";
 import type { Scope } from "../scope.ts";
+import { REPLAYED } from "./outbox_moving.ts";
 import { expiredRows } from "./outbox_candidates.ts";
 import { readReceipts } from "./outbox_receipts.ts";
 import { decodeOrigin } from "./outbox_rows.ts";
@@ -79,7 +80,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "replays",
       ]).where("id", "=", id).executeTakeFirst();
       const row: Row | undefined = hot ?? finished;
-      if (row === undefined) return undefined;
+      if (row === undefined || finished?.remote_id?.startsWith(REPLAYED)) return undefined;
       const timeline = await readTimeline(scope, id);
       const finishedAtMs = hot === undefined
         ? optionalInteger(row, "finished_at_ms")
