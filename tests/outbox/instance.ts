@@ -20,6 +20,7 @@ import type { Device } from "../support/in_process_signal.ts";
 import { MortalStore } from "../support/mortal_store.ts";
 import { until } from "../support/until.ts";
 import { ACCOUNT, NUMBER } from "./cast.ts";
+import { Freezer } from "./freezer.ts";
 import type { Rig } from "./rig.ts";
 import type { Store } from "../../lib/store/port.ts";
 
@@ -27,6 +28,8 @@ export interface InstanceOptions {
   readonly device?: Device;
   /** Default: the rig's own folder; another host has another one. */
   readonly runtimeDir?: string;
+  /** When its machine booted; default: when the rig's own did. */
+  readonly bootedAtMs?: number;
   /** Default: another session on the rig's database. */
   readonly store?: Store;
   readonly concurrency?: number;
@@ -61,11 +64,14 @@ export class Instance {
   readonly pacing: Pacing;
   readonly lifecycle = new LifecycleController();
   readonly device: Device;
+  /** How the leases' table names it. */
+  readonly holder = crypto.randomUUID();
+  readonly #freezer = new Freezer();
   #ended: Promise<void> | undefined;
   #dead = false;
 
   constructor(private readonly rig: Rig, private readonly options: InstanceOptions) {
-    const clock: Clock = rig.options.realTime ? systemClock : rig.clock;
+    const clock: Clock = rig.options.realTime ? systemClock : this.#freezer.clock(rig.clock);
     const random = { fraction: () => 0, bytes: (into: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(into) };
     const { log, counters, alarm } = rig;
     this.device = options.device ?? rig.device;
@@ -73,6 +79,7 @@ export class Instance {
       options.store ?? rig.db.openSession(),
       rig.options.realTime ? undefined : () => rig.clock.nowMs(),
     );
+    this.mortal.untilThawed = () => this.#freezer.thawed();
     const { store } = this.mortal;
     const leaseMs = options.leaseMs ?? 15_000;
     this.channel = new SignalChannel({
@@ -80,7 +87,7 @@ export class Instance {
       number: NUMBER,
       spawn: (args) => {
         if (this.#dead) throw new Error("a dead process starts nothing");
-        return this.device.spawn(args);
+        return this.#freezer.child(this.device.spawn(args));
       },
       clock,
       random,
@@ -93,13 +100,17 @@ export class Instance {
     this.leases = new LeaseKeeper({
       store,
       names: [LEASE],
-      holder: crypto.randomUUID(),
+      holder: this.holder,
       leaseMs,
       clock,
       log,
       counters,
     });
-    this.journal = new MortalJournal(options.runtimeDir ?? rig.folder, ACCOUNT, rig.bootedAtMs);
+    this.journal = new MortalJournal(
+      options.runtimeDir ?? rig.folder,
+      ACCOUNT,
+      options.bootedAtMs ?? rig.bootedAtMs,
+    );
     this.pacing = new Pacing({ limit: 0, periodMs: 20_000, newContactsPerHour: 0, ...options.pacing, clock });
     this.dispatcher = new Dispatcher({
       channel: this.channel,
@@ -165,11 +176,25 @@ export class Instance {
     await this.end();
   }
 
+  /** As SIGSTOP: time passes, its child goes on, and it sees and does nothing until {@link thaw}. */
+  freeze(): void {
+    this.#freezer.freeze();
+  }
+
+  thaw(): void {
+    this.#freezer.thaw();
+  }
+
+  get frozen(): boolean {
+    return this.#freezer.frozen;
+  }
+
   /** As kill -9 of the service together with its child: nothing is finished, nothing is written any more. */
   async kill(): Promise<void> {
     this.mortal.dead = true;
     this.#dead = true;
     this.journal.die();
+    this.thaw();
     await this.device.kill();
     // Nobody is left who would start the child again.
     await this.channel.stop();
@@ -181,6 +206,7 @@ export class Instance {
   }
 
   async #end(): Promise<void> {
+    this.thaw();
     if (!this.#dead) await this.dispatcher.stop();
     await this.channel.stop();
     if (this.#dead) return;

@@ -198,7 +198,7 @@ export class Rig implements AsyncDisposable {
   /** Moves time on, and has running instances look. */
   async pass(ms: number): Promise<void> {
     await this.clock.advance(ms);
-    for (const instance of this.instances) instance.dispatcher.look();
+    for (const instance of this.instances) if (!instance.frozen) instance.dispatcher.look();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

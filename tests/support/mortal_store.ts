@@ -13,6 +13,8 @@ export class MortalStore {
   away = false;
   /** What happens to the next COMMIT: it takes effect or not, and either way nobody learns of it. */
   nextCommit: "answered" | "lost_done" | "lost_undone" = "answered";
+  /** While the process is frozen, answers wait until it goes on. A transaction under way is carried to its end first. */
+  untilThawed: () => Promise<void> | undefined = () => undefined;
   /** Called between the work of a transaction and its COMMIT. */
   beforeCommit: (name: string) => void = () => {};
   readonly store: Store;
@@ -46,6 +48,7 @@ export class MortalStore {
     if (this.dead) return await never();
     if (this.away) throw new StoreUnavailable("unreachable", "the test took the database away");
     const result = await call();
+    if (!inTransaction) await this.untilThawed();
     return this.dead && !inTransaction ? await never() : result;
   }
 
@@ -73,6 +76,7 @@ export class MortalStore {
       }
       return result;
     } catch (error) {
+      await this.untilThawed();
       if (this.dead) return await never();
       throw error;
     }
