@@ -72,6 +72,12 @@ const OWN_FOLDERS: Reasons = {
 /** Of every build: readable, never written. */
 const CREDENTIALS: Reasons = { "/run/credentials": "secrets that systemd hands over (LoadCredential=)" };
 
+/** Of the general build: what every user of the machine may read, too. Crontabs of users are no part of it. */
+const CRON: Reasons = {
+  "/etc/cron.d": "doctor: lines that an original installation left",
+  "/etc/crontab": "doctor: lines that an original installation left",
+};
+
 const ENV: Reasons = {
   ...Object.fromEntries([...Object.keys(SETTINGS), ...NOT_YET_SUPPORTED].map((name) => [name, "a setting"])),
   ...OTHER_ENV_NAMES,
@@ -91,7 +97,12 @@ const SERVICE_PROGRAMS: Reasons = {
 /** The general build's permissions. */
 export const GENERAL_GRANTS: Grants = {
   env: sorted(ENV),
-  read: sorted({ ...OWN_FOLDERS, ...CREDENTIALS, "/etc/signal-automation": "settings and templates" }),
+  read: sorted({
+    ...OWN_FOLDERS,
+    ...CREDENTIALS,
+    ...CRON,
+    "/etc/signal-automation": "settings and templates, of every instance for doctor",
+  }),
   write: sorted(OWN_FOLDERS),
   run: sorted({ "signal-cli": "the Signal client", ...SERVICE_PROGRAMS }),
   sys: sorted(SYS),

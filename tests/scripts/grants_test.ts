@@ -82,6 +82,7 @@ function refusedEverywhere({ folder }: Place): Attempt[] {
     ["read", `${folder}/elsewhere/secret`],
     ["read", "../elsewhere/secret"],
     ["read", "/proc/self/environ"],
+    ["list", "/var/spool/cron/crontabs"],
     ["list", "/"],
     ["write", `${folder}/elsewhere/new`],
     ["write", "/etc/signal-automation/templates.yaml"],
@@ -121,6 +122,8 @@ Deno.test("The general build reaches any host, its own folders and programs, and
     ], /^done$/);
     await expectAll(tryAll, refusedEverywhere(here), REFUSED);
     await expectAll(tryAll, [["socket", `${folder}/own.sock`]], REFUSED);
+    // There or not: not the permission decides.
+    await expectAll(tryAll, [["list", "/etc/cron.d"], ["read", "/etc/crontab"]], /^(?:done|NotFound)$/);
     await expectAll(tryAll, [["ask", "/etc/passwd"]], /^(?:denied|prompt)$/);
   });
 });
@@ -173,6 +176,7 @@ HTTP_PORT=${httpPort}
       ["read", "./link"],
       ["list", "/var/lib/signal-automation"],
       ["list", "/etc/signal-automation"],
+      ["list", "/etc/cron.d"],
       ["connect", `127.0.0.1:${here.otherPort}`],
       ["connect", `localhost:${here.databasePort}`],
       ["fetch", `http://127.0.0.1:${here.otherPort}/`],

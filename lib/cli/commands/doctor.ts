@@ -3,10 +3,13 @@ import type { Config } from "../../config/config.ts";
 import { readStatusFile } from "../../runtime/status_file.ts";
 import { type CliContext, type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
 import { judgeDatabase } from "../doctor/database.ts";
+import { judgeInstances, unitOf } from "../doctor/instances.ts";
 import { judgeFolders, judgeLeftovers, judgePort, judgeWebhook } from "../doctor/machine.ts";
+import { judgeProcesses } from "../doctor/processes.ts";
 import { postTest, sendTestMessage } from "../doctor/send.ts";
 import { judgeSettings } from "../doctor/settings.ts";
 import { judgeSignal } from "../doctor/signal.ts";
+import { judgeSandbox } from "../doctor/unit.ts";
 import { EXIT } from "../exit_code.ts";
 import { lookAtDisk } from "../health/disk.ts";
 import { exitOf, type Finding, findingsJson, findingsText } from "../health/finding.ts";
@@ -15,13 +18,14 @@ import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
 import { startProgress } from "../screen/progress.ts";
 import { findConfig } from "../settings.ts";
+import { realSystemctl } from "../systemctl.ts";
 
 export const doctorCommand: CommandSpec = {
   path: ["doctor"],
   summary: "Try everything that the service depends on, and say what to do",
   details:
     "Everything that check does, and live: database, tables, Signal account and group, webhook, disk, folders, " +
-    "port, other instances. Sends nothing unless told to. Exit 0 when nothing failed, 1 when something did, 2 when the " +
+    "port, sandbox, other instances, what an original installation left. Sends nothing unless told to. Exit 0 when nothing failed, 1 when something did, 2 when the " +
     "settings cannot be used, 3 when the database or Signal is down.",
   options: [
     { flags: "--send", description: "also send a test message to the admin and a test post to the webhook" },
@@ -40,7 +44,7 @@ export const doctorCommand: CommandSpec = {
     if (usable) {
       const progress = startProgress(terminal, clock);
       try {
-        findings.push(...await examine(result.config, context, invocation.flag("send"), progress.update));
+        findings.push(...await examine(result, context, invocation.flag("send"), progress.update));
       } finally {
         progress.end();
       }
@@ -67,7 +71,14 @@ export const doctorCommand: CommandSpec = {
 type Update = (done: number, total: number, label: string) => void;
 
 /** One look after another: each has its deadlines, and their order is the order of the list. */
-async function examine(config: Config, context: CliContext, send: boolean, update: Update): Promise<Finding[]> {
+async function examine(
+  { config, file }: { readonly config: Config; readonly file: string | undefined },
+  context: CliContext,
+  send: boolean,
+  update: Update,
+): Promise<Finding[]> {
+  const ask = realSystemctl(context.getEnv);
+  const unit = unitOf(file);
   const nowMs = context.clock.nowMs();
   const path = `${config.files.runtimeDir}/status.json`;
   const service = serviceState(await statusOf(path), nowMs);
@@ -79,7 +90,10 @@ async function examine(config: Config, context: CliContext, send: boolean, updat
     ["disk", async () => [await lookAtDisk(config.files.stateDir)]],
     ["folders", () => judgeFolders(config)],
     ["port", () => Promise.resolve([judgePort(config, service)])],
-    ["leftovers", judgeLeftovers],
+    ["sandbox", () => judgeSandbox(config, ask, unit)],
+    ["processes", () => judgeProcesses(config, ask, unit)],
+    ["other instances", () => judgeInstances()],
+    ["leftovers", () => judgeLeftovers(ask, unit)],
     ...(send
       ? [
         ["test message", async () => [await sendTestMessage(config, context, service)]],

@@ -8,6 +8,9 @@ import { within } from "../../runtime/clock.ts";
 import { removeIfThere } from "../../runtime/atomic_file.ts";
 import type { Finding } from "../health/finding.ts";
 import type { ServiceState } from "../health/report.ts";
+import type { Systemctl } from "../systemctl.ts";
+import { judgeCron } from "./cron.ts";
+import { judgeOriginalUnit } from "./unit.ts";
 
 /** Longest wait for the webhook's server, milliseconds. */
 const WEBHOOK_TIMEOUT_MS = 10_000;
@@ -113,13 +116,14 @@ export async function judgeWebhook({ webhook }: Config): Promise<Finding> {
   }
 }
 
-/** What an original installation left. */
-export async function judgeLeftovers(): Promise<Finding[]> {
-  const found: Finding[] = [];
+/** What an original installation left: files, its unit, lines of cron. */
+export async function judgeLeftovers(ask: Systemctl, unit: string): Promise<Finding[]> {
+  const found = await judgeOriginalUnit(ask, unit);
   for (const [path, text, fix] of LEFTOVERS) {
     if (await statOf(path) !== undefined) found.push({ name: "leftovers", level: "warn", text, fix });
   }
-  return found.length > 0 ? found : [{ name: "leftovers", level: "ok", text: "none" }];
+  const cron = await judgeCron(found.length > 0);
+  return [...(found.length > 0 ? found : [{ name: "leftovers", level: "ok", text: "none" } as const]), ...cron];
 }
 
 /** @returns undefined for what is not there, or may not be looked at */

@@ -33,8 +33,10 @@ export async function judgeSignal(config: Config, context: CliContext, service: 
         name: "account",
         level: "fail",
         dependency: true,
-        text: `the running service says ${part?.state ?? "nothing"}${reason}`,
-        fix: "journalctl -u signal-automation -n 50",
+        text: part?.reason === "locked"
+          ? "the service waits: another process holds the account"
+          : `the running service says ${part?.state ?? "nothing"}${reason}`,
+        fix: FIXES[part?.reason ?? ""] ?? "journalctl -u signal-automation -n 50",
       },
       ...(listed === undefined ? [] : [judgeGroup(config, listed.groups)]),
     ];
@@ -91,7 +93,7 @@ function judgeGroup(config: Config, groups: readonly SignalGroup[]): Finding {
 const FIXES: Readonly<Record<string, string>> = {
   not_installed: "install signal-cli, then set SIGNAL_CLI_PATH if it is not on PATH",
   not_registered: "signal-automation link",
-  locked: "systemctl status signal-automation signal-cli; ps -C java -o pid,user,args",
+  locked: "ps -eo pid,user,lstart,args | grep '[s]ignal-cli'   then end the one that is not the service's",
   daemon_absent: "systemctl start signal-cli",
   offline: "check network and name resolution: getent hosts chat.signal.org",
 };
