@@ -103,6 +103,7 @@ export function buildApp(options: AppOptions): App {
     counters: metrics,
     sendTimeoutMs: config.signal.timeoutMs,
     onReceipts: (some) => receipts.add(some),
+    onTranscripts: (some) => dispatcher.transcripts(some),
     onHeard: () => {
       silence.heard();
       vitals.heard();
@@ -203,6 +204,7 @@ export function buildApp(options: AppOptions): App {
       const known = members.get(group);
       return known === undefined ? undefined : addresses.some((address) => known.has(address));
     },
+    listening: () => channel.listening(),
     softStopMs: SOFT_STOP_MS,
     work: lifecycle.work,
     onSettled: async (tx, rows) => {

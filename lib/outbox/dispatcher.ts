@@ -19,6 +19,7 @@ import type { DispatcherOptions } from "./options.ts";
 import { AccountPause } from "./pause.ts";
 import { recover } from "./recovery.ts";
 import { Selection } from "./selection.ts";
+import type { TranscriptNotice } from "./transcripts.ts";
 import { type Evidence, fits, Unknowns } from "./unknowns.ts";
 import { Window } from "./window.ts";
 
@@ -128,6 +129,11 @@ export class Dispatcher implements Service {
     this.#o.counters.add("messages_proven_total", moves.length);
     this.#moves.push(...moves);
     this.#wake.ring();
+  }
+
+  /** What other devices of the account sent: proof, perhaps, for messages that an instance on another host left behind. */
+  transcripts(transcripts: readonly TranscriptNotice[]): void {
+    if (this.#unknowns.heard(transcripts)) this.#wake.ring();
   }
 
   /**
@@ -305,7 +311,8 @@ export class Dispatcher implements Service {
       // Answers that the database never learnt of: the other side wants to be left alone, whoever asks.
       for (const outcome of found.pauses) this.pause.begin(outcome);
     }
-    for (const { row, attempt } of unknown) this.#unknowns.add(row, attempt);
+    const patience = fresh ? this.#unknowns.patience() : undefined;
+    for (const { row, attempt } of unknown) this.#unknowns.add(row, attempt, patience);
     this.#lease = lease;
     this.#doubtful = false;
     this.#storeAway = false;
@@ -476,7 +483,10 @@ export class Dispatcher implements Service {
   }
 
   async #resolveUnknowns(): Promise<void> {
-    const { store, counters } = this.#o;
+    const { store, channel, counters } = this.#o;
+    const proven = await this.#unknowns.transcribed(channel.account, store);
+    if (proven.length > 0) counters.add("messages_proven_total", proven.length);
+    this.#moves.push(...proven);
     const tries = async (id: number) =>
       (await store.outbox.find(id))?.timeline.filter(({ outcome }) => outcome === "unknown").length ?? 0;
     const moves = await this.#unknowns.due(tries);

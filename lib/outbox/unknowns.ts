@@ -3,15 +3,28 @@
  * times for a message that got through. Each waits a while for evidence; then the policy of its kind decides.
  *
  * Evidence is a receipt whose timestamp lies between hand-over and failure and belongs to no other message, from the
- * recipient (of a group: from anybody), or one with the very timestamp that an error answer carried.
+ * recipient (of a group: from a member), or one with the very timestamp that an error answer carried; or the transcript
+ * that another device of the account, on another host, gives of what it sent.
  *
  * @module
  */
-import { type Address, parseAddress } from "../domain/address.ts";
+import { type AccountId, type Address, parseAddress } from "../domain/address.ts";
 import type { MessageKind, SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Attempt } from "../store/port.ts";
+import type { Attempt, Store } from "../store/port.ts";
 import type { Move, Subject } from "./moves.ts";
+import { type Listening, Patience } from "./patience.ts";
+import {
+  digestOf,
+  type Doubtful,
+  earliestMs,
+  latestMs,
+  mayBe,
+  pair,
+  type Transcript,
+  type TranscriptNotice,
+  Transcripts,
+} from "./transcripts.ts";
 
 /** Tries that may end in `unknown` before a message counts as poison: it kills its channel, or is never answered. */
 export const UNKNOWN_LIMIT = 10;
@@ -34,8 +47,14 @@ export interface Evidence {
 interface Waiting {
   readonly row: Subject;
   readonly attempt: Attempt;
-  readonly resolveAtMs: number;
+  /** When the policy decides, monotonic milliseconds. */
+  readonly endsAtMs: () => number;
+  /** Of its text; undefined until a transcript may speak of it, `null` when there is no text any more. */
+  digest: string | null | undefined;
 }
+
+/** Remote ids remembered as having proven something. */
+const MAX_SPOKEN = 10_000;
 
 export interface UnknownsOptions {
   readonly clock: Clock;
@@ -46,11 +65,21 @@ export interface UnknownsOptions {
   readonly maxRetries: number;
   /** Whether one of these addresses is in the group; undefined when its members are not known. */
   readonly isMember: (group: Address, addresses: readonly Address[]) => boolean | undefined;
+  /** How far what waited for the account has been received. */
+  readonly listening: () => Listening;
 }
 
 export class Unknowns {
   readonly #waiting = new Map<number, Waiting>();
-  constructor(private readonly options: UnknownsOptions) {}
+  readonly #transcripts: Transcripts;
+  /** Remote ids that proved a message whose row the database may not know as finished yet. */
+  readonly #spoken = new Set<string>();
+  /** Something changed that may make a transcript proof. */
+  #news = false;
+
+  constructor(private readonly options: UnknownsOptions) {
+    this.#transcripts = new Transcripts(options.clock);
+  }
 
   has(id: number): boolean {
     return this.#waiting.has(id);
@@ -60,13 +89,33 @@ export class Unknowns {
     return this.#waiting.size;
   }
 
-  /** @param attempt the try whose end is not known */
-  add(row: Subject, attempt: Attempt): void {
+  /**
+   * @param attempt the try whose end is not known
+   * @param patience for one that was found at a take-over; otherwise it waits `unknownWaitMs` from now
+   */
+  add(row: Subject, attempt: Attempt, patience?: Patience): void {
+    const { clock, unknownWaitMs } = this.options;
+    const endsAtMs = clock.monotonicMs() + unknownWaitMs;
     this.#waiting.set(row.id, {
       row,
       attempt,
-      resolveAtMs: this.options.clock.monotonicMs() + this.options.unknownWaitMs,
+      endsAtMs: patience === undefined ? () => endsAtMs : () => patience.endsAtMs(),
+      digest: undefined,
     });
+    this.#news = true;
+  }
+
+  /** How long those wait that are found just now, at a take-over. */
+  patience(): Patience {
+    const { clock, unknownWaitMs, listening } = this.options;
+    return new Patience(clock, unknownWaitMs, listening);
+  }
+
+  /** Remembers transcripts, also while nothing waits. @returns whether one may speak of a message that waits */
+  heard(transcripts: readonly TranscriptNotice[]): boolean {
+    this.#transcripts.add(transcripts);
+    this.#news = true;
+    return this.#waiting.size > 0;
   }
 
   /**
@@ -76,8 +125,8 @@ export class Unknowns {
   async due(unknownTries: (id: number) => Promise<number>): Promise<readonly Move[]> {
     const { clock, maxRetries, unknownPolicy } = this.options;
     const moves: Move[] = [];
-    for (const [id, { row, attempt, resolveAtMs }] of this.#waiting) {
-      if (resolveAtMs > clock.monotonicMs()) continue;
+    for (const [id, { row, attempt, endsAtMs }] of this.#waiting) {
+      if (endsAtMs() > clock.monotonicMs()) continue;
       // An answer that said "refused" is an answer: the policy is for silence.
       const silent = attempt.outcome === "unknown";
       const held = silent &&
@@ -110,30 +159,73 @@ export class Unknowns {
     }];
   }
 
-  /** Messages that the evidence proves to have arrived. Evidence that fits several proves nothing. */
+  /**
+   * Messages that the evidence proves to have arrived. Evidence that fits several proves nothing, and neither does a
+   * receipt for something of which there is a transcript: that one says what was sent.
+   */
   proven(evidence: readonly Evidence[]): readonly Move[] {
     const moves: Move[] = [];
     for (const piece of evidence) {
+      if (this.#spoken.has(piece.remoteId) || this.#transcripts.has(piece.remoteId)) continue;
       const fitting = [...this.#waiting.values()].filter((waiting) =>
         fitsWaiting(piece, waiting, this.options.isMember)
       );
       const [only] = fitting;
       if (only === undefined || fitting.length > 1) continue;
-      this.#waiting.delete(only.row.id);
-      const { detail: _, reason: __, ...times } = only.attempt;
-      moves.push({
-        row: only.row,
-        to: "accepted",
-        attempt: {
-          ...times,
-          endedAtMs: this.options.clock.nowMs(),
-          outcome: "accepted",
-          reason: "receipt",
-          remoteId: piece.remoteId,
-        },
-      });
+      moves.push(this.#accepted(only, "receipt", piece.remoteId));
     }
     return moves;
+  }
+
+  /**
+   * Messages that transcripts prove to have been sent. Asks the database only when something is new and fits.
+   * @throws {StoreUnavailable} then it has to be asked again
+   */
+  async transcribed(account: AccountId, store: Pick<Store, "outbox">): Promise<readonly Move[]> {
+    if (!this.#news || this.#waiting.size === 0) return [];
+    this.#news = false;
+    try {
+      const fitting = new Set<string>();
+      const mayFit = this.#openTranscripts();
+      for (const waiting of mayFit.length === 0 ? [] : [...this.#waiting.values()]) {
+        const fit = mayFit.filter((transcript) => mayBe(transcript, doubtful(waiting)));
+        if (fit.length === 0) continue;
+        if (waiting.digest === undefined) {
+          const body = await store.outbox.body(waiting.row.id);
+          waiting.digest = body === undefined ? null : digestOf(body);
+        }
+        for (const { remoteId, digest } of fit) if (digest === waiting.digest) fitting.add(remoteId);
+      }
+      if (fitting.size === 0) return [];
+      // A timestamp that belongs to a message whose fate is known proves nothing else.
+      this.#transcripts.forget(await store.outbox.recordedRemoteIds(account, [...fitting]));
+      const proven = pair(this.#openTranscripts(), [...this.#waiting.values()].map(doubtful));
+      return [...proven].map(([id, { remoteId }]) => this.#accepted(this.#waiting.get(id)!, "transcript", remoteId));
+    } catch (error) {
+      this.#news = true;
+      throw error;
+    }
+  }
+
+  /** Transcripts that proved nothing yet, from when what waits can have been sent. */
+  #openTranscripts(): readonly Transcript[] {
+    const waiting = [...this.#waiting.values()].map(doubtful);
+    const fromMs = Math.min(...waiting.map(earliestMs));
+    const untilMs = Math.max(...waiting.map(latestMs));
+    return this.#transcripts.between(fromMs, untilMs).filter(({ remoteId }) => !this.#spoken.has(remoteId));
+  }
+
+  #accepted({ row, attempt }: Waiting, reason: "receipt" | "transcript", remoteId: string): Move {
+    this.#waiting.delete(row.id);
+    this.#spoken.add(remoteId);
+    const [oldest] = this.#spoken;
+    if (this.#spoken.size > MAX_SPOKEN) this.#spoken.delete(oldest!);
+    const { detail: _, reason: __, ...times } = attempt;
+    return {
+      row,
+      to: "accepted",
+      attempt: { ...times, endedAtMs: this.options.clock.nowMs(), outcome: "accepted", reason, remoteId },
+    };
   }
 
   /** Lanes that wait for the fate of a message. */
@@ -143,14 +235,31 @@ export class Unknowns {
 
   /** How long until the first one has waited long enough, milliseconds. */
   nextDateMs(): number {
+    if (this.#waiting.size === 0) return Infinity;
+    const { clock, unknownWaitMs } = this.options;
     let nextMs = Infinity;
-    for (const { resolveAtMs } of this.#waiting.values()) nextMs = Math.min(nextMs, resolveAtMs);
-    return Math.max(1, nextMs - this.options.clock.monotonicMs());
+    for (const { endsAtMs } of this.#waiting.values()) nextMs = Math.min(nextMs, endsAtMs());
+    // What a wait depends on rings no bell: subscribing, and what was heard.
+    return Math.max(1, Math.min(nextMs - clock.monotonicMs(), unknownWaitMs));
   }
 
+  /** Forgets what waits, with the lease. Transcripts stay: whoever has it next may be we again. */
   clear(): void {
     this.#waiting.clear();
+    this.#spoken.clear();
   }
+}
+
+function doubtful({ row, attempt, digest }: Waiting): Doubtful {
+  return {
+    id: row.id,
+    lane: row.lane,
+    recipient: row.recipient,
+    digest: digest ?? undefined,
+    fromMs: attempt.handedOverAtMs,
+    untilMs: attempt.endedAtMs,
+    remoteId: attempt.remoteId,
+  };
 }
 
 function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting, isMember: UnknownsOptions["isMember"]): boolean {

@@ -38,9 +38,10 @@ export interface HeldLease {
 export interface LeaseStore {
   /**
    * Takes the lease if it is free or has run out; also when `holder` has it already.
+   * @param deadHolder a holder whose death is proven: what it still holds counts as free. Nobody else's does
    * @returns the lease and the database's clock, or who has it and for how long
    */
-  acquire(name: string, holder: string, ttlMs: number): Promise<
+  acquire(name: string, holder: string, ttlMs: number, deadHolder?: string): Promise<
     | { readonly result: "acquired"; readonly lease: Lease; readonly nowMs: number }
     | { readonly result: "held"; readonly holder: string; readonly expiresInMs: number; readonly nowMs: number }
   >;
@@ -213,6 +214,8 @@ export interface OutboxStore {
       readonly atMs: number;
     }[],
   ): Promise<ReadonlySet<string>>;
+  /** Which of these remote ids belong to a finished message of the account. */
+  recordedRemoteIds(account: AccountId, remoteIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * dead → queued, behind everything in their lanes, in their old order, with a fresh age; only rows replayed fewer than
    * `maxReplays` times. Ids change: the story of the old one goes on under the new one.

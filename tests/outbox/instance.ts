@@ -96,6 +96,7 @@ export class Instance {
       sendTimeoutMs: options.sendTimeoutMs ?? 60_000,
       times: TIMES,
       onReceipts: (some) => this.receipts.add(some),
+      onTranscripts: (some) => this.dispatcher.transcripts(some),
     });
     this.leases = new LeaseKeeper({
       store,
@@ -134,6 +135,7 @@ export class Instance {
       maxRetries: options.maxRetries ?? 3,
       unknownWaitMs: options.unknownWaitMs ?? 10_000,
       isMember: () => undefined,
+      listening: () => this.channel.listening(),
       unknownPolicy: options.unknownPolicy ?? (() => "resend"),
       onSettled: async (tx, rows) => {
         await settleOrders(tx, rows);

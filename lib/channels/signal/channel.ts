@@ -15,9 +15,9 @@ import type { Condition } from "../../runtime/service.ts";
 import type { Accept, Channel, OutgoingRequest } from "../channel.ts";
 import { classifyError, classifyResult, classifyUnanswered, type RecipientKind } from "./classify.ts";
 import { decodeSignal } from "./decode.ts";
-import type { Receipt } from "./envelope.ts";
+import type { Receipt, Transcript } from "./envelope.ts";
 import { listGroups, type SignalGroup } from "./groups.ts";
-import { Intake } from "./intake.ts";
+import { Intake, type Listening } from "./intake.ts";
 import type { SpawnSignalCli } from "./process.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
 import { ChildConnector } from "./child_connector.ts";
@@ -54,6 +54,8 @@ export interface SignalChannelOptions {
   readonly maxQueuedEvents?: number;
   /** Receipts for what we sent, in batches. Must not throw. */
   readonly onReceipts?: (receipts: readonly Receipt[]) => void;
+  /** What other devices of the account sent, in batches, as soon as it is heard. Must not throw. */
+  readonly onTranscripts?: (transcripts: readonly Transcript[]) => void;
 }
 
 /**
@@ -98,6 +100,7 @@ export class SignalChannel implements Channel {
       log: options.log,
       counters: options.counters,
       onReceipts: options.onReceipts,
+      onTranscripts: options.onTranscripts,
       onHeard: options.onHeard,
       maxQueuedEvents: options.maxQueuedEvents,
       onChange: () => this.#tell(),
@@ -207,6 +210,11 @@ export class SignalChannel implements Channel {
 
   decode(body: string, account: AccountId): InboundEvent {
     return decodeSignal(body, account);
+  }
+
+  /** How far what waited at Signal's server has been read. */
+  listening(): Listening {
+    return this.#intake.listening();
   }
 
   condition(): Condition {

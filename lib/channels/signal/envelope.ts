@@ -5,7 +5,15 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type Address, isPhoneNumber, isServiceId, makeAci, makeTel } from "../../domain/address.ts";
+import {
+  type Address,
+  isPhoneNumber,
+  isServiceId,
+  isSignalGroupId,
+  makeAci,
+  makeGroup,
+  makeTel,
+} from "../../domain/address.ts";
 import type { RpcNotification } from "./rpc.ts";
 import { rawMember } from "./raw_json.ts";
 
@@ -22,9 +30,27 @@ export interface Receipt {
   readonly whenMs: number;
 }
 
+/** What another device of our account sent: evidence that it was sent. Its text is not to be kept. */
+export interface Transcript {
+  /** What `remoteId` of the message is. */
+  readonly remoteId: string;
+  /** Group, or person by service id; undefined when signal-cli knows neither. */
+  readonly to: Address | undefined;
+  /** The same person by number (`signal:tel:…`), when signal-cli knows it. */
+  readonly toNumber: Address | undefined;
+  /** The whole text, also of a long message (facts: signal.md §3.2). */
+  readonly body: string;
+}
+
 /** What a notification is. */
 export type Sorted =
-  | { readonly is: "message"; readonly externalId: string; readonly lane: string; readonly body: string }
+  | {
+    readonly is: "message";
+    readonly externalId: string;
+    readonly lane: string;
+    readonly body: string;
+    readonly transcript: Transcript | undefined;
+  }
   | { readonly is: "receipt"; readonly receipt: Receipt }
   | { readonly is: "exception"; readonly type: ExceptionLabel }
   | { readonly is: "ignored"; readonly what: IgnoredLabel };
@@ -47,10 +73,7 @@ export function isUnasked({ method, params }: RpcNotification): boolean {
 
 export function sortNotification(notification: RpcNotification): Sorted {
   if (notification.method !== "receive") return { is: "ignored", what: "unknown_method" };
-  // A subscription wraps the line object in `result`; on-start mode does not (facts: signal.md §4.4).
-  const params = asObject(notification.params);
-  const wrapped = params?.result !== undefined;
-  const frame = wrapped ? asObject(params?.result) : params;
+  const { frame, wrapped } = frameOf(notification);
   const exception = asObject(frame?.exception);
   if (exception !== undefined) return { is: "exception", type: exceptionLabel(exception.type) };
   const envelope = asObject(frame?.envelope);
@@ -59,7 +82,21 @@ export function sortNotification(notification: RpcNotification): Sorted {
   if (kind === undefined) return { is: "ignored", what: ignoredLabel(envelope) };
   if (kind === "receipt") return { is: "receipt", receipt: readReceipt(envelope) };
   const body = rawMember(notification.line, wrapped ? ["params", "result"] : ["params"]) ?? JSON.stringify(frame);
-  return { is: "message", externalId: externalId(envelope, kind, body), lane: laneOf(envelope), body };
+  const transcript = kind === "sent" ? readTranscript(envelope) : undefined;
+  return { is: "message", externalId: externalId(envelope, kind, body), lane: laneOf(envelope), body, transcript };
+}
+
+/** When Signal's server took in what the notification is about, its clock, milliseconds UTC. */
+export function serverReceivedMs(notification: RpcNotification): number | undefined {
+  const at = asObject(frameOf(notification).frame?.envelope)?.serverReceivedTimestamp;
+  return typeof at === "number" && at > 0 ? at : undefined;
+}
+
+/** A subscription wraps the line object in `result`; on-start mode does not (facts: signal.md §4.4). */
+function frameOf(notification: RpcNotification): { frame: Record<string, unknown> | undefined; wrapped: boolean } {
+  const params = asObject(notification.params);
+  const wrapped = params?.result !== undefined;
+  return { frame: wrapped ? asObject(params?.result) : params, wrapped };
 }
 
 /** The identity behind an envelope: the service id, which stays, before the number, which comes, goes and changes. */
@@ -127,6 +164,24 @@ function readReceipt(envelope: Record<string, unknown>): Receipt {
     timestamps: Array.isArray(receipt.timestamps) ? receipt.timestamps.filter(Number.isSafeInteger) : [],
     whenMs: typeof receipt.when === "number" ? receipt.when : 0,
   };
+}
+
+/** Undefined for what is no message of text: we send nothing else. Never throws: the stored body is decoded elsewhere. */
+function readTranscript(envelope: Record<string, unknown>): Transcript | undefined {
+  const sent = asObject(asObject(envelope.syncMessage)?.sentMessage) ?? {};
+  const { timestamp, message, destinationUuid, destinationNumber } = sent;
+  if (!Number.isSafeInteger(timestamp) || typeof message !== "string" || message === "") return undefined;
+  if (asObject(sent.reaction) ?? asObject(sent.remoteDelete) ?? asObject(sent.storyContext)) return undefined;
+  const groupId = asObject(sent.groupInfo)?.groupId;
+  const to = typeof groupId === "string" && isSignalGroupId(groupId)
+    ? makeGroup(groupId)
+    : groupId === undefined && typeof destinationUuid === "string" && isServiceId(destinationUuid.toLowerCase())
+    ? makeAci(destinationUuid)
+    : undefined;
+  const byNumber = groupId === undefined && typeof destinationNumber === "string" && isPhoneNumber(destinationNumber);
+  const toNumber = byNumber ? makeTel(destinationNumber) : undefined;
+  if (to === undefined && toNumber === undefined) return undefined;
+  return { remoteId: String(timestamp), to, toNumber, body: message };
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {

@@ -18,7 +18,7 @@ import type { Counters } from "../../runtime/counters.ts";
 import { describeError, type Log } from "../../runtime/log.ts";
 import { type Condition, LIVE } from "../../runtime/service.ts";
 import type { Accept, RawEvent } from "../channel.ts";
-import { isUnasked, type Receipt, sortNotification } from "./envelope.ts";
+import { isUnasked, type Receipt, serverReceivedMs, sortNotification, type Transcript } from "./envelope.ts";
 import type { RpcClient, RpcNotification } from "./rpc.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -45,6 +45,8 @@ export interface IntakeOptions {
   readonly counters: Counters;
   /** Receipts for what we sent, one call per batch. Must not throw. */
   readonly onReceipts: ((receipts: readonly Receipt[]) => void) | undefined;
+  /** What other devices of the account sent, one call per batch, before it is stored as an event. Must not throw. */
+  readonly onTranscripts: ((transcripts: readonly Transcript[]) => void) | undefined;
   /** Something was received, whatever it was but an exception. Must not throw. */
   readonly onHeard: (() => void) | undefined;
   /** Events that wait to be stored before reading stops. Default {@link MAX_QUEUED_EVENTS}. */
@@ -53,6 +55,16 @@ export interface IntakeOptions {
   readonly onChange: () => void;
   /** A request of the intake was not answered in time. */
   readonly onSilence: () => void;
+}
+
+/** How far the account's queue at Signal's server has been read. */
+export interface Listening {
+  /** Since when messages arrive, monotonic milliseconds; undefined: they do not just now. */
+  readonly sinceMs: number | undefined;
+  /** When something came last, monotonic milliseconds. */
+  readonly lastFrameAtMs: number | undefined;
+  /** The newest instant at which the server took in something that came, its clock, milliseconds UTC. */
+  readonly newestMs: number | undefined;
 }
 
 export class Intake {
@@ -69,6 +81,8 @@ export class Intake {
   #exceptionsInARow = 0;
   /** This connection brought something that nobody had subscribed to. */
   #unasked = false;
+  #lastFrameAtMs: number | undefined;
+  #newestMs: number | undefined;
 
   constructor(options: IntakeOptions) {
     this.#o = options;
@@ -81,6 +95,10 @@ export class Intake {
     if (this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED) return { state: "degraded", reason: "receive_exceptions" };
     if (this.#unasked) return { state: "degraded", reason: "receive_mode" };
     return LIVE;
+  }
+
+  listening(): Listening {
+    return { sinceMs: this.#subscription.sinceMs, lastFrameAtMs: this.#lastFrameAtMs, newestMs: this.#newestMs };
   }
 
   /** A new connection is there: subscribes again if that is wanted. */
@@ -137,13 +155,16 @@ export class Intake {
 
   /** Takes what came with one chunk. A promise means: read nothing more until it resolves. */
   onNotifications(notifications: readonly RpcNotification[]): void | Promise<void> {
-    const { account, clock, counters, onReceipts } = this.#o;
+    const { account, clock, counters, onReceipts, onTranscripts } = this.#o;
     const receivedAtMs = clock.nowMs();
     const receipts: Receipt[] = [];
+    const transcripts: Transcript[] = [];
+    this.#lastFrameAtMs = clock.monotonicMs();
     let heard = false;
     const wasDegraded = this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED;
     for (const notification of notifications) {
       if (!this.#unasked && isUnasked(notification)) this.#noteUnasked();
+      this.#newestMs = newer(this.#newestMs, serverReceivedMs(notification));
       const sorted = sortNotification(notification);
       if (sorted.is === "exception") {
         counters.add("receive_exceptions_total", 1, { type: sorted.type });
@@ -156,7 +177,8 @@ export class Intake {
         this.#exceptionsInARow = 0;
         if (sorted.is === "receipt") receipts.push(sorted.receipt);
         else {
-          const { externalId, lane, body } = sorted;
+          const { externalId, lane, body, transcript } = sorted;
+          if (transcript !== undefined) transcripts.push(transcript);
           this.#queue.push({ account, externalId, lane, body, receivedAtMs });
           this.#queuedCharacters += body.length;
         }
@@ -167,6 +189,7 @@ export class Intake {
       counters.add("signal_receipts_total", receipts.length);
       onReceipts?.(receipts);
     }
+    if (transcripts.length > 0) onTranscripts?.(transcripts);
     if (wasDegraded !== this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED) this.#o.onChange();
     this.#drain();
     if (this.#hasRoom()) return;
@@ -240,4 +263,8 @@ export class Intake {
     if (!this.#hurry.signal.aborted) this.#subscription.want();
     this.#o.onChange();
   }
+}
+
+function newer(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.max(a, b);
 }

@@ -28,7 +28,7 @@ export class Subscription {
   #rpc: RpcClient | undefined;
   #wanted = false;
   /** The connection that is subscribed, and the number it gave. */
-  #subscribed: { readonly rpc: RpcClient; readonly id: unknown } | undefined;
+  #subscribed: { readonly rpc: RpcClient; readonly id: unknown; readonly sinceMs: number } | undefined;
   /** Requests go out one after another, so that a drop never overtakes the subscription that it ends. */
   #turn: Promise<void> = Promise.resolve();
   #waiting = new AbortController();
@@ -39,6 +39,11 @@ export class Subscription {
   /** It is wanted, a connection is there, and signal-cli refuses it or does not answer. */
   get failing(): boolean {
     return this.#failing;
+  }
+
+  /** Since when messages arrive, monotonic milliseconds; undefined: they do not. */
+  get sinceMs(): number | undefined {
+    return this.#subscribed?.rpc.open === true ? this.#subscribed.sinceMs : undefined;
   }
 
   connected(rpc: RpcClient): void {
@@ -81,7 +86,7 @@ export class Subscription {
       if (!this.#wanted || rpc === undefined || !rpc.open || this.#subscribed?.rpc === rpc) return;
       try {
         const id = await rpc.request("subscribeReceive", undefined, { timeoutMs: SUBSCRIBE_TIMEOUT_MS });
-        this.#subscribed = { rpc, id };
+        this.#subscribed = { rpc, id, sinceMs: this.options.clock.monotonicMs() };
         this.#setFailing(false);
       } catch (error) {
         this.#expected(error);

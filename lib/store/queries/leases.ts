@@ -10,7 +10,12 @@ import type { Scope } from "../scope.ts";
 export function leaseQueries(scope: Scope): LeaseStore {
   const now = scope.dialect.nowMs;
 
-  async function acquire(name: string, holder: string, ttlMs: number): ReturnType<LeaseStore["acquire"]> {
+  async function acquire(
+    name: string,
+    holder: string,
+    ttlMs: number,
+    deadHolder?: string,
+  ): ReturnType<LeaseStore["acquire"]> {
     return await scope.atomic("lease_acquire", async (scope) => {
       const found = (await scope.rows(
         `SELECT holder, epoch, expires_at_ms, ${now} AS now_ms FROM leases WHERE name = ?${scope.dialect.forUpdate}`,
@@ -33,7 +38,9 @@ export function leaseQueries(scope: Scope): LeaseStore {
       const nowMs = integer(found, "now_ms");
       const expiresInMs = integer(found, "expires_at_ms") - nowMs;
       const holds = text(found, "holder");
-      if (holds !== holder && expiresInMs > 0) return { result: "held", holder: holds, expiresInMs, nowMs };
+      if (holds !== holder && holds !== deadHolder && expiresInMs > 0) {
+        return { result: "held", holder: holds, expiresInMs, nowMs };
+      }
       const epoch = integer(found, "epoch") + (holds === holder ? 0 : 1);
       await scope.run("UPDATE leases SET holder = ?, epoch = ?, expires_at_ms = ? WHERE name = ?", [
         holder,

@@ -15,7 +15,7 @@ const NOBODY = "";
 
 type Receipt = Parameters<OutboxStore["recordReceipts"]>[1][number];
 
-export function outboxReceipts(scope: Scope): Pick<OutboxStore, "recordReceipts"> {
+export function outboxReceipts(scope: Scope): Pick<OutboxStore, "recordReceipts" | "recordedRemoteIds"> {
   return {
     recordReceipts: (account, receipts) =>
       scope.atomic("outbox_receipts", async (scope) => {
@@ -25,17 +25,19 @@ export function outboxReceipts(scope: Scope): Pick<OutboxStore, "recordReceipts"
         }
         return unmatched;
       }),
+    recordedRemoteIds: async (account, remoteIds) => {
+      const recorded = new Set<string>();
+      for (const some of chunks(remoteIds, CHUNK)) {
+        for (const remoteId of (await messagesOf(scope, account, some)).keys()) recorded.add(remoteId);
+      }
+      return recorded;
+    },
   };
 }
 
 async function recordSome(scope: Scope, account: string, receipts: readonly Receipt[]): Promise<readonly string[]> {
   const remoteIds = [...new Set(receipts.map((receipt) => receipt.remoteId))];
-  const messages = new Map<string, number>();
-  const rows = await scope.rows(
-    `SELECT id, remote_id FROM outbox_archive WHERE account = ? AND remote_id IN (${marks(remoteIds.length)})`,
-    [account, ...remoteIds],
-  );
-  for (const row of rows) messages.set(text(row, "remote_id"), integer(row, "id"));
+  const messages = await messagesOf(scope, account, remoteIds);
   const known = receipts.flatMap((receipt) => {
     const id = messages.get(receipt.remoteId);
     return id === undefined ? [] : [{ ...receipt, id }];
@@ -62,6 +64,19 @@ async function recordSome(scope: Scope, account: string, receipts: readonly Rece
     }
   }
   return remoteIds.filter((remoteId) => !messages.has(remoteId));
+}
+
+/** Finished messages by their remote id. */
+async function messagesOf(
+  scope: Scope,
+  account: string,
+  remoteIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await scope.rows(
+    `SELECT id, remote_id FROM outbox_archive WHERE account = ? AND remote_id IN (${marks(remoteIds.length)})`,
+    [account, ...remoteIds],
+  );
+  return new Map(rows.map((row) => [text(row, "remote_id"), integer(row, "id")]));
 }
 
 /** The receipts of one message, oldest first. */
