@@ -83,6 +83,20 @@ make_settings() {
   fi
 }
 
+# The drop-in gives the unit the same two; commands by hand and from cron see the settings alone, and without these would
+# start a second signal-cli.
+name_socket() {
+  socket=$RUN/signal-cli/socket
+  if [ "$(value_of "$ETC/env" SIGNAL_TRANSPORT)" = socket ] && [ "$(value_of "$ETC/env" SIGNAL_SOCKET)" = "$socket" ]; then
+    return 0
+  fi
+  set_value "$ETC/env" SIGNAL_TRANSPORT socket
+  set_value "$ETC/env" SIGNAL_SOCKET "$socket"
+  chown "$SERVICE_USER:$SERVICE_USER" "$ETC/env"
+  chmod 0600 "$ETC/env"
+  say "written:   SIGNAL_TRANSPORT and SIGNAL_SOCKET in $ETC/env"
+}
+
 install_units() {
   step 'Units for systemd'
   units=/etc/systemd/system
@@ -113,6 +127,7 @@ install_units() {
     say "signal-cli stays a unit of its own ($units/$UNIT.d/own-signal-cli.conf)"
     WITH_CLI_UNIT=yes
   fi
+  if [ "$WITH_CLI_UNIT" = yes ]; then name_socket; fi
   UNIT_CHANGED=no
   if systemd_runs; then
     if [ "$(systemctl show --property=NeedDaemonReload --value "$UNIT")" = yes ]; then UNIT_CHANGED=yes; fi

@@ -167,6 +167,29 @@ Deno.test("value_of() and set_value() read and write settings as people write th
   });
 });
 
+Deno.test("with a unit of its own for signal-cli the settings name its socket, once, however often install runs", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "env");
+    const text = await script("install", "--signal-cli-unit");
+    assert.match(text, /^ {2}if \[ "\$WITH_CLI_UNIT" = yes \]; then name_socket; fi$/m);
+    const body = text.slice(0, text.lastIndexOf("main </dev/null"));
+    const run = () => sh(`${body}\nchown() { :; }\nETC=${quote(folder)}\nname_socket\n`);
+    const cases = ["A=1\n#SIGNAL_SOCKET=\n", "SIGNAL_TRANSPORT=jsonrpc  # child\nSIGNAL_SOCKET=/old\n"];
+    for (const before of cases) {
+      await Deno.writeTextFile(file, before, { mode: 0o600 });
+      assert.match((await run()).out, /written: +SIGNAL_TRANSPORT and SIGNAL_SOCKET/);
+      const written = await Deno.readTextFile(file);
+      const { entries, problems } = parseEnvFile(written, () => undefined);
+      assert.deepEqual(problems, []);
+      assert.equal(entries.get("SIGNAL_TRANSPORT")?.value, "socket");
+      assert.equal(entries.get("SIGNAL_SOCKET")?.value, "/run/signal-automation/signal-cli/socket");
+      assert.deepEqual(await run(), { code: 0, out: "", err: "" });
+      assert.equal(await Deno.readTextFile(file), written);
+    }
+    assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+  });
+});
+
 Deno.test("quote() makes one word of anything", async () => {
   for (const text of ["", "it's", '$(x) `y` "z" \\ !', "a\nb", "'''"]) {
     assert.equal((await sh(`printf %s ${quote(text)}`)).out, text);
