@@ -37,9 +37,33 @@ export interface RawEvent {
  */
 export type Accept = (events: readonly RawEvent[]) => Promise<void>;
 
+/** Whether the service wants a person's proof before it takes more messages; the challenge, when it named one. */
+export type ProofDemand =
+  | { readonly demanded: true; readonly challenge: string | undefined }
+  | { readonly demanded: false };
+
+/**
+ * What became of a proof. `rejected`: stale, used before, for another challenge, or solved elsewhere. `not_submitted`: an
+ * error of the network or of the channel. `channel_down`: nothing was handed over. `no_answer`: it may count or not.
+ */
+export const PROOF_OUTCOMES = ["accepted", "rejected", "not_submitted", "channel_down", "no_answer"] as const;
+export type ProofOutcome = typeof PROOF_OUTCOMES[number];
+
+/** Of a channel whose service asks for a person (`proof_required`): Signal's captcha. */
+export interface PersonProof {
+  /** As the last answers to sends said; undefined while none said anything. */
+  readonly demand: ProofDemand | undefined;
+  /** What is known may have changed: another instance sent meanwhile. */
+  forget(): void;
+  /** Hands in what a person solved. Does not reject for anything the outside does. */
+  submit(challenge: string, solution: string, signal: AbortSignal): Promise<ProofOutcome>;
+}
+
 export interface Channel extends Service {
   /** The account that it speaks for. */
   readonly account: AccountId;
+  /** Absent where no service asks for it. */
+  readonly proof?: PersonProof;
   /**
    * Hands one message over and waits for the answer, its own deadline, or `signal`.
    * `onHandOver` is called at most once, synchronously right before the first byte of the request leaves: when it

@@ -85,6 +85,14 @@ export class AccountPause {
     this.#reason = undefined;
   }
 
+  /** A person removed the cause: no more waiting. One message goes first all the same. */
+  lift(): void {
+    this.#untilMs = 0;
+    this.#faultsInARow = 0;
+    this.#reason = undefined;
+    this.#unsaved = true;
+  }
+
   async load(state: StateStore): Promise<void> {
     const text = await state.get(this.#key());
     if (text === undefined) return;

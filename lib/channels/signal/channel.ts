@@ -19,6 +19,7 @@ import type { Receipt, Transcript } from "./envelope.ts";
 import { listGroups, type SignalGroup } from "./groups.ts";
 import { Intake, type Listening } from "./intake.ts";
 import type { SpawnSignalCli } from "./process.ts";
+import { SignalProof } from "./proof.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
 import { ChildConnector } from "./child_connector.ts";
 import type { Connector } from "./connector.ts";
@@ -83,6 +84,7 @@ export function signalCliArguments(number: string, dataDir?: string): readonly s
 export class SignalChannel implements Channel {
   readonly name = "signal";
   readonly account: AccountId;
+  readonly proof = new SignalProof(() => this.#supervisor?.rpc);
   readonly #o: SignalChannelOptions;
   readonly #intake: Intake;
   readonly #listeners = new Set<(condition: Condition) => void>();
@@ -161,11 +163,11 @@ export class SignalChannel implements Channel {
         signal,
         onWrite: onHandOver,
       });
-      return classifyResult(result);
+      return this.proof.saw(classifyResult(result));
     } catch (error) {
       if (error instanceof RpcError) {
         this.#o.counters.add("signal_send_errors_total", 1, { code: knownCode(error.code) });
-        return classifyError(error, target.kind);
+        return this.proof.saw(classifyError(error, target.kind));
       }
       if (error instanceof RpcUnanswered) {
         if (error.why === "deadline") this.#supervisor?.suspect();
