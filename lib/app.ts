@@ -35,6 +35,7 @@ import { LifecycleController, type Service } from "./runtime/service.ts";
 import { Spool } from "./runtime/spool.ts";
 import { StatusFile } from "./runtime/status_file.ts";
 import { Wake } from "./runtime/wake.ts";
+import { LeaseHolder } from "./store/lease_holder.ts";
 import { LeaseKeeper } from "./store/lease_keeper.ts";
 import { PulseService } from "./store/pulse.ts";
 import type { Store } from "./store/port.ts";
@@ -116,6 +117,7 @@ export function buildApp(options: AppOptions): App {
     store,
     names: [accountLease, "inbox", ORDERS_LEASE],
     holder,
+    proof: new LeaseHolder(config.files.runtimeDir, holder, bootedAtMs(clock)),
     leaseMs: config.delivery.leaseMs,
     clock,
     log: log.child("leases"),

@@ -14,6 +14,7 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
+import type { LeaseHolder } from "./lease_holder.ts";
 import type { HeldLease, Lease, Store } from "./port.ts";
 
 /** A holder stops this long before its lease runs out (design §4). */
@@ -24,6 +25,8 @@ export interface LeaseKeeperOptions {
   readonly names: readonly string[];
   /** Random text, unique to this process. */
   readonly holder: string;
+  /** Proves deaths on this host, so that the leases of the dead are taken at once. Default: they run out. */
+  readonly proof?: LeaseHolder;
   /** How long a lease lasts without renewal (`LEASE_SECONDS`). More than twice {@link SAFETY_MARGIN_MS} makes sense. */
   readonly leaseMs: number;
   readonly clock: Clock;
@@ -62,6 +65,9 @@ export class LeaseKeeper extends LoopService {
   readonly safeMs: number;
   readonly #kept: ReadonlyMap<string, Kept>;
   readonly #wake: Wake;
+  /** Every lease was looked at since the start: what the dead held is taken. */
+  #lookedAtAll = false;
+  #toldOfDisk = false;
 
   constructor(private readonly options: LeaseKeeperOptions) {
     super(options);
@@ -80,6 +86,7 @@ export class LeaseKeeper extends LoopService {
   /** Gives all leases back. The users of the leases must have stopped before. */
   override async stop(): Promise<void> {
     await super.stop();
+    let holdsNothing = true;
     for (const kept of this.#kept.values()) {
       const lease = kept.current;
       kept.change(undefined);
@@ -89,9 +96,12 @@ export class LeaseKeeper extends LoopService {
       } catch (error) {
         // It runs out by itself: another instance waits LEASE_SECONDS longer, nothing else.
         if (!(error instanceof StoreUnavailable)) throw error;
+        holdsNothing = false;
         this.options.log.info("A lease could not be given back; it runs out by itself", { lease: lease.name });
       }
     }
+    this.#withProof((proof) => proof.close(holdsNothing));
+    this.#lookedAtAll = false;
   }
 
   /** Looks again at once: the database is back. */
@@ -112,6 +122,9 @@ export class LeaseKeeper extends LoopService {
   protected async loop(signal: AbortSignal): Promise<void> {
     const { leaseMs } = this.options;
     while (!signal.aborted) {
+      // Before the first lease is taken, and again as long as the disk refuses.
+      this.#withProof((proof) => proof.open());
+      let reached = true;
       for (const kept of this.#kept.values()) {
         if (signal.aborted) break;
         // Users that are busy prolong the lease in their own transactions: nothing to do then.
@@ -123,8 +136,13 @@ export class LeaseKeeper extends LoopService {
           this.options.log.debug("A lease could not be looked after: the database is away", {
             cause: describeError(error),
           });
+          reached = false;
           break;
         }
+      }
+      if (reached && !this.#lookedAtAll) {
+        this.#lookedAtAll = true;
+        this.#withProof((proof) => proof.forgetDead());
       }
       await this.#wake.wait(leaseMs / 3, signal);
     }
@@ -139,11 +157,31 @@ export class LeaseKeeper extends LoopService {
       else kept.confirmed(lease, sentAtMs);
       if (kept.current !== undefined) return;
     }
-    const taken = await store.leases.acquire(kept.name, holder, leaseMs);
+    let taken = await store.leases.acquire(kept.name, holder, leaseMs);
+    if (taken.result === "held") {
+      const former = taken.holder;
+      if (this.#withProof((proof) => proof.isDead(former)) === true) {
+        taken = await store.leases.acquire(kept.name, holder, leaseMs, former);
+      }
+    }
     if (taken.result === "held") return;
     kept.confirmedAtMs = sentAtMs;
     log.info("A lease was taken", { lease: kindOf(kept.name), epoch: taken.lease.epoch });
     kept.change(taken.lease);
+  }
+
+  /** A disk that refuses costs time, nothing else: without proof of a death, its leases run out by themselves. */
+  #withProof<T>(ask: (proof: LeaseHolder) => T): T | undefined {
+    const { proof, log } = this.options;
+    if (proof === undefined) return undefined;
+    try {
+      return ask(proof);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (!this.#toldOfDisk) log.warn("A death on this host cannot be proven", { cause: describeError(error) });
+      this.#toldOfDisk = true;
+      return undefined;
+    }
   }
 }
 
