@@ -18,6 +18,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "../lib/config/load.ts";
 import { deploymentGrants, GENERAL_GRANTS, type Grants } from "../lib/config/permissions.ts";
 import { formatProblem, formatWarning } from "../lib/config/problems.ts";
+import { asciiOnly } from "./compile/ascii.ts";
 import { explain, permissionFlags } from "./compile/flags.ts";
 import { checkRuntime, howToGetRuntime } from "./compile/runtime.ts";
 
@@ -53,6 +54,7 @@ export async function compile(
   try {
     const bundle = join(stage, `${basename(entry).replace(/\.ts$/, "")}.js`);
     await deno(["bundle", "--quiet", "--platform", "deno", "--output", bundle, join(root, entry)], root);
+    await Deno.writeTextFile(bundle, asciiOnly(await Deno.readTextFile(bundle)));
     const include: string[] = [];
     for (const folder of INCLUDED) {
       if (await copyFolder(join(root, folder), join(stage, folder))) include.push("--include", folder);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { z } from "zod";
+// As a namespace: bundled by name, every locale would come along.
+import * as z from "zod";
 import { isPhoneNumber, isSignalGroupId } from "../domain/address.ts";
 import { MESSAGE_KINDS, type MessageKind } from "../domain/message.ts";
 
