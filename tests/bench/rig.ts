@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import type { TestDatabase } from "../support/databases.ts";
 import { ServiceProcess, type Status } from "../support/service_process.ts";
 import { type Sent, SimulatedSignal } from "../support/simulated_signal.ts";
@@ -72,7 +73,9 @@ export class Rig implements AsyncDisposable {
       people: [ADMIN, OWNER, ...numbers].map((number) => ({ number })),
       groups: [{ id: GROUP, name: "Orders", members: [OWNER] }],
     });
-    const folder = await Deno.makeTempDir({ prefix: "bench-" });
+    // The compiled program may write below its working folder alone, so it works where the database file lies.
+    const file = db.settings["SQLITE_PATH"];
+    const folder = file === undefined ? await Deno.makeTempDir({ prefix: "bench-" }) : dirname(file);
     return new Rig(db, signal, await Shop.open(db), numbers, freePort(), folder, options.settings ?? {});
   }
 
@@ -148,7 +151,7 @@ export class Rig implements AsyncDisposable {
     await this.shop[Symbol.asyncDispose]();
     await this.db[Symbol.asyncDispose]();
     await this.signal[Symbol.asyncDispose]();
-    await Deno.remove(this.folder, { recursive: true });
+    if (this.db.name !== "sqlite") await Deno.remove(this.folder, { recursive: true });
   }
 }
 
