@@ -26,6 +26,7 @@ import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
 import { Journal } from "./outbox/journal.ts";
 import { Pacing } from "./outbox/pacing.ts";
+import { ProofDesk } from "./outbox/proof.ts";
 import { Receipts } from "./outbox/receipts.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { LiveFile } from "./runtime/live_file.ts";
@@ -218,6 +219,21 @@ export function buildApp(options: AppOptions): App {
     },
   });
 
+  const proof = new ProofDesk({
+    store,
+    account,
+    held: sending,
+    proof: channel.proof,
+    pause: dispatcher.pause,
+    clock,
+    log: log.child("captcha"),
+    counters: metrics,
+    onAccepted: () => {
+      alerts.clear("proof_required", "Signal accepted the captcha and takes messages again");
+      dispatcher.look();
+    },
+  });
+
   const receipts = new Receipts({
     store,
     account,
@@ -307,6 +323,7 @@ export function buildApp(options: AppOptions): App {
     onPulse: (found) => {
       vitals.databaseClock(found.nowMs);
       if (found.outboxDue) dispatcher.look();
+      proof.look();
       if (found.inboxDue) inbox.look();
       if (found.ordersDue || found.ordersFlagged) ordersBell.ring();
     },
@@ -431,6 +448,7 @@ export function buildApp(options: AppOptions): App {
     silence,
     pacingFile,
     dispatcher,
+    proof,
     inbox,
     orders,
     channel,
@@ -466,6 +484,7 @@ export function buildApp(options: AppOptions): App {
       await alerts.announceStop(STOP_NOTICE_MS);
       if (!lifecycle.work.aborted) await dispatcher.whenQuiet(STOP_NOTICE_MS);
       await alerts.stop();
+      await proof.stop();
       await dispatcher.stop();
       await channel.stop();
       await receipts.stop();

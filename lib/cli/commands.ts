@@ -6,6 +6,7 @@
 import type { CommandSpec, GroupSpec } from "./command.ts";
 import { affiliatesListCommand } from "./commands/affiliates_list.ts";
 import { affiliatesActivateCommand, affiliatesDeactivateCommand } from "./commands/affiliates_set.ts";
+import { captchaCommand } from "./commands/captcha.ts";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { demoOrderCommand } from "./commands/demo_order.ts";
@@ -38,6 +39,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   healthCommand,
   linkCommand,
   groupsCommand,
+  captchaCommand,
   migrateCommand,
   templatesListCommand,
   templatesPreviewCommand,

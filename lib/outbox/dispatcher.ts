@@ -527,7 +527,7 @@ export class Dispatcher implements Service {
 /** What the admin is told when an account pauses for a reason that only a person can end. */
 const PAUSE_NEXT_STEP: Readonly<Record<string, string>> = {
   proof_required: "Signal wants a captcha solved before it takes more messages. Next step: " +
-    "open signalcaptchas.org/challenge/generate.html, copy the signalcaptcha:// link, and pass it to " +
-    "signal-cli submitRateLimitChallenge.",
+    "open signalcaptchas.org/challenge/generate.html, solve it, copy the link of Open Signal " +
+    "(signalcaptcha://…), and hand it in on the server with the command signal-automation captcha.",
   account_refused: "Signal does not know this account any more. Next step: link or register it again with signal-cli.",
 };

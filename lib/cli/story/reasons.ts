@@ -29,7 +29,8 @@ export const FAULT_TEXTS: Readonly<Record<FaultReason, ReasonText>> = {
   },
   proof_required: {
     what: "Signal wants a person to solve a captcha before the account may send on.",
-    todo: "Solve the captcha that the alert names, then pass it to signal-cli with submitRateLimitChallenge.",
+    todo: "Solve the captcha at signalcaptchas.org/challenge/generate.html and hand its link in with " +
+      "signal-automation captcha.",
   },
   account_refused: {
     what: "Signal refused our own account: it is not registered, or this device was unlinked.",
