@@ -34,7 +34,7 @@ export function renderLine(
   const envelope = raw ?? {
     ...source(item, recipients),
     timestamp,
-    serverReceivedTimestamp: nowMs,
+    serverReceivedTimestamp: item.receivedAtMs ?? nowMs,
     serverDeliveredTimestamp: nowMs,
     ...(failed ? {} : payload(item, recipients, timestamp)),
   };

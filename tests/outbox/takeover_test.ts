@@ -1,0 +1,166 @@
+/**
+ * An instance on another host takes over while nobody knows what the former one had sent: transcripts say it.
+ */
+import assert from "node:assert/strict";
+import { makeAci } from "../../lib/domain/address.ts";
+import type { SentRecord } from "../../lib/simulator/world.ts";
+import type { Device } from "../support/in_process_signal.ts";
+import { until } from "../support/until.ts";
+import { GROUP, NUMBER, number, person, uuid } from "./cast.ts";
+import type { Instance, InstanceOptions } from "./instance.ts";
+import { type Rig, rigTest, texts } from "./rig.ts";
+
+const aci = (n: number) => makeAci(uuid(n));
+
+/** So long that proof which was sent comes in time, whatever the machine does besides. */
+const WAIT_MS = 20_000;
+
+/** The simulator's timestamps run with the real clock, the rig's clock does not. */
+function shifted(rig: Rig, timestamp: number): number {
+  return timestamp + rig.clock.nowMs() - Date.now();
+}
+
+/** What a linked device hears of messages that another one sent. @returns the timestamps that it hears, by text */
+function tell(rig: Rig, device: Device, records: readonly SentRecord[]): ReadonlyMap<string, string> {
+  const told = new Map<string, string>();
+  for (const { to, body, timestamp } of records) {
+    const where = "group" in to ? { group: to.group } : { to: to.uuid };
+    const atMs = shifted(rig, timestamp);
+    device.world.push(NUMBER, { sync: { ...where, text: body }, timestamp: atMs, receivedAtMs: atMs });
+    told.set(body, String(atMs));
+  }
+  return told;
+}
+
+/** Sends all that it marked at its first tick and settles none of it. Then it is dead, with its host. */
+async function sendAndDie(rig: Rig, count: number): Promise<void> {
+  let marked = false;
+  const one: Instance = await rig.start({
+    prepare: ({ mortal }) =>
+      mortal.beforeCommit = (name) => {
+        if (name !== "outbox_tick") return;
+        if (marked) mortal.nextCommit = "lost_undone";
+        marked = true;
+      },
+  });
+  await rig.signal.sent.waitForCount(count);
+  await rig.kill(one);
+}
+
+/** Another host: its own device of the account, its own RUNTIME_DIR. */
+function takeOver(rig: Rig, device: Device, options: InstanceOptions = {}): Promise<Instance> {
+  const runtimeDir = `${rig.folder}/other`;
+  Deno.mkdirSync(runtimeDir, { recursive: true });
+  return rig.start({ device, runtimeDir, unknownWaitMs: WAIT_MS, ...options });
+}
+
+for (const engine of ["sqlite", "mariadb", "mysql"] as const) {
+  rigTest("what the former holder sent is proven by its transcripts: sent once, in order", async (rig) => {
+    const ids = (await Promise.all([
+      rig.enqueue(aci(0), texts("a", 4)),
+      rig.enqueue(person(1), texts("b", 4)),
+      rig.enqueue(GROUP, texts("g", 4)),
+    ])).flat();
+    await sendAndDie(rig, 12);
+    const later = await rig.enqueue(aci(0), ["later"]);
+    const other = rig.signal.addDevice();
+    const told = tell(rig, other, rig.signal.sent.items);
+    await takeOver(rig, other);
+    await rig.reach([...ids, ...later], "accepted");
+    assert.deepEqual(rig.signal.bodies(uuid(0)), [...texts("a", 4), "later"]);
+    assert.deepEqual(rig.signal.bodies(number(1)), texts("b", 4));
+    assert.equal(rig.signal.bodies().length, 13);
+    assert.equal(rig.counters.total("messages_proven_total"), 12);
+    assert.equal(rig.counters.total("messages_resent_total"), 0);
+    assert.deepEqual(await rig.outcomes(ids[0]!), ["disconnected", "transcript"]);
+    assert.equal((await rig.db.store.outbox.find(ids[0]!))!.remoteId, told.get("a0"));
+  }, { engines: [engine] });
+}
+
+rigTest(
+  "what has no transcript is sent again behind what has one, and nothing of its lane overtakes it",
+  async (rig) => {
+    const ids = await rig.enqueue(aci(0), texts("a", 4));
+    await sendAndDie(rig, 4);
+    const later = await rig.enqueue(aci(0), ["later"]);
+    const others = await rig.enqueue(aci(1), ["other"]);
+    const other = rig.signal.addDevice();
+    tell(rig, other, rig.signal.sent.items.slice(0, 2));
+    const two = await takeOver(rig, other);
+    await rig.reach(others, "accepted");
+    await rig.reach(ids.slice(0, 2), "accepted");
+    assert.equal(two.dispatcher.status().unknown, 2);
+    assert.deepEqual(await Promise.all(later.map((id) => rig.state(id))), ["queued"], "a lane waits for its oldest");
+    await rig.reach([...ids, ...later], "accepted");
+    assert.deepEqual(rig.signal.bodies(uuid(0)), [...texts("a", 4), "a2", "a3", "later"]);
+  },
+);
+
+rigTest("equal texts: as many are proven as were sent, the oldest first", async (rig) => {
+  const ids = await rig.enqueue(aci(0), ["same", "same", "same"]);
+  await sendAndDie(rig, 3);
+  const other = rig.signal.addDevice();
+  tell(rig, other, rig.signal.sent.items.slice(0, 2));
+  await takeOver(rig, other);
+  await rig.reach(ids, "accepted");
+  assert.equal(rig.signal.bodies().length, 4);
+  assert.deepEqual(await Promise.all(ids.map((id) => rig.outcomes(id))), [
+    ["disconnected", "transcript"],
+    ["disconnected", "transcript"],
+    ["disconnected", "accepted"],
+  ]);
+});
+
+rigTest("the transcript of a message whose fate is known proves no other one with the same text", async (rig) => {
+  const [known] = await rig.enqueue(aci(0), ["same"]);
+  const one = await rig.start();
+  await rig.reach([known!], "accepted");
+  await rig.kill(one);
+  rig.device.script({ effect: { type: "crash_before" } });
+  const [id] = await rig.enqueue(aci(0), ["same"]);
+  const two = await rig.start();
+  await until(() => two.journal.handOvers > 0, "the hand-over");
+  await rig.kill(two);
+  const other = rig.signal.addDevice();
+  const told = tell(rig, other, rig.signal.sent.items.slice(0, 1));
+  await rig.change(`UPDATE outbox_archive SET remote_id = '${told.get("same")}'`);
+  await takeOver(rig, other);
+  await rig.reach([id!], "accepted");
+  assert.equal(rig.signal.bodies().length, 2);
+  assert.equal(rig.counters.total("messages_proven_total"), 0);
+});
+
+rigTest("transcripts that were heard before the take-over prove what is found at it", async (rig) => {
+  const ids = await rig.enqueue(aci(0), texts("a", 3));
+  await sendAndDie(rig, 3);
+  const other = rig.signal.addDevice();
+  await takeOver(rig, other, {
+    prepare: ({ dispatcher }) =>
+      dispatcher.transcripts(rig.signal.sent.items.map(({ body, timestamp }) => ({
+        remoteId: String(shifted(rig, timestamp)),
+        to: aci(0),
+        toNumber: undefined,
+        body,
+      }))),
+  });
+  await rig.reach(ids, "accepted");
+  assert.equal(rig.signal.bodies().length, 3);
+});
+
+rigTest("a long queue at the server does not use up the wait: the proof at its end counts", async (rig) => {
+  const ids = await rig.enqueue(aci(0), texts("a", 2));
+  await sendAndDie(rig, 2);
+  const other = rig.signal.addDevice();
+  const two = await takeOver(rig, other, { unknownWaitMs: 1_000 });
+  const beforeMs = rig.clock.nowMs() - 600_000;
+  for (let n = 0; n < 10; n++) {
+    const atMs = beforeMs + n;
+    other.world.push(NUMBER, { from: uuid(3), text: "hello", timestamp: atMs, receivedAtMs: atMs });
+    await until(() => two.channel.listening().newestMs === atMs, "it to be heard");
+    await rig.pass(900);
+  }
+  assert.equal(two.dispatcher.status().unknown, 2);
+  tell(rig, other, rig.signal.sent.items);
+  await rig.reach(ids, "accepted");
+  assert.equal(rig.signal.bodies().length, 2);
+});
