@@ -26,10 +26,14 @@ function fixedSeed(): { seed?: number } {
   return seed === undefined ? {} : { seed: Number(seed) };
 }
 
-async function play(db: TestDatabase, steps: readonly Step[], hosts: 1 | 2 = 1): Promise<void> {
+async function play(
+  db: TestDatabase,
+  steps: readonly Step[],
+  stage: { readonly hosts: 1 | 2; readonly lagTurns: number } = { hosts: 1, lagTurns: 0 },
+): Promise<void> {
   for (const table of TABLES) await db.adminQuery(`DELETE FROM ${table}`);
   await using rig = new Rig(db, { people: PEOPLE });
-  await using story = await Story.begin(rig, hosts);
+  await using story = await Story.begin(rig, stage);
   for (const what of steps) await story.take(what);
   await story.finish();
   await story.judge();
@@ -38,7 +42,7 @@ async function play(db: TestDatabase, steps: readonly Step[], hosts: 1 | 2 = 1):
 Deno.test("whatever is sent, lost, killed, frozen and taken over: nothing lost, in order, doubles counted, flags true", async () => {
   await using db = await openTestStore("sqlite");
   await fc.assert(
-    fc.asyncProperty(plot, ({ hosts, steps }) => play(db, steps, hosts)),
+    fc.asyncProperty(plot, ({ steps, ...stage }) => play(db, steps, stage)),
     { numRuns: Number(Deno.env.get("RUNS") ?? 150), endOnFailure: true, ...fixedSeed() },
   );
 });

@@ -19,9 +19,11 @@ export type Step =
   | { readonly do: "order" | "scan" | "steal" | "replay" | "drop" }
   /** The shop sets the flag of its `order`-th order (modulo how many there are). */
   | { readonly do: "flag"; readonly order: number; readonly to: boolean }
+  /** Frozen right after its next hand-over, with more in its window, and thawed after this long. */
+  | { readonly do: "nap"; readonly ms: number; readonly host?: number }
   | { readonly do: HostStep; readonly host?: number };
 
-type HostStep = typeof HOST_STEPS[number];
+export type HostStep = typeof HOST_STEPS[number];
 const HOST_STEPS = ["kill", "kill_in_commit", "reboot", "stop", "away", "back", "freeze", "thaw"] as const;
 
 const EFFECTS: readonly FaultRule["effect"][] = [
@@ -52,11 +54,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: doing("order", "scan") },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("flag"), order: fc.nat(3), to: fc.boolean() }) },
   { weight: 2, arbitrary: doing("steal", "replay", "drop") },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("nap"), ms: fc.constantFrom(100, 8_000, 20_000), host }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom(...HOST_STEPS), host }) },
 );
 
-/** How many hosts there are, and what happens. */
-export const plot: fc.Arbitrary<{ readonly hosts: 1 | 2; readonly steps: readonly Step[] }> = fc.record({
+export interface Plot {
+  readonly hosts: 1 | 2;
+  /** How long the database takes for each statement, in turns of the event loop: what comes meanwhile comes in between. */
+  readonly lagTurns: number;
+  readonly steps: readonly Step[];
+}
+
+export const plot: fc.Arbitrary<Plot> = fc.record({
   hosts: fc.constantFrom(1, 2),
+  lagTurns: fc.constantFrom(0, 0, 1, 3),
   steps: fc.array(step, { minLength: 3, maxLength: 30 }),
 });

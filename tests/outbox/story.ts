@@ -12,7 +12,7 @@ import type { Instance, InstanceOptions } from "./instance.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { type Message, OrdersModel } from "./orders_model.ts";
 import type { Rig } from "./rig.ts";
-import { PEOPLE, type Step } from "./steps.ts";
+import { type HostStep, PEOPLE, type Plot, type Step } from "./steps.ts";
 
 const MAX_RETRIES = 1;
 const OPTIONS: InstanceOptions = {
@@ -24,6 +24,8 @@ const OPTIONS: InstanceOptions = {
 };
 /** Time passes in steps of this length, shorter than the margin of a lease: leases end when they should. */
 const TURN_MS = 1_000;
+
+const SCAN_EVERY_MS = 1_000;
 
 /** A machine: its device of the account, its RUNTIME_DIR, and the instance that runs on it. */
 interface Host {
@@ -40,16 +42,18 @@ export class Story implements AsyncDisposable {
   readonly #hosts: Host[] = [];
   readonly #leases: LeaseTable;
   readonly #wrongs: string[] = [];
+  #freezeAtHandOver: Instance | undefined;
   /** Epochs whose lease was taken from under a holder that could not know. */
   readonly #stolen = new Set<number>();
 
-  private constructor(private readonly rig: Rig) {
+  private constructor(private readonly rig: Rig, private readonly lagTurns: number) {
     this.#leases = new LeaseTable(rig.db, rig.clock, `account:${ACCOUNT}`);
     this.#orders = new OrdersModel(rig, this.#messages);
   }
 
-  static async begin(rig: Rig, hosts: 1 | 2): Promise<Story> {
-    const story = new Story(rig);
+  /** @param lagTurns how long the database takes for each statement, in turns of the event loop */
+  static async begin(rig: Rig, { hosts, lagTurns }: Pick<Plot, "hosts" | "lagTurns">): Promise<Story> {
+    const story = new Story(rig, lagTurns);
     await story.#orders.begin();
     for (let n = 0; n < hosts; n++) {
       const folder = `${rig.folder}/host${n}`;
@@ -66,7 +70,13 @@ export class Story implements AsyncDisposable {
       device: at.device,
       runtimeDir: at.folder,
       bootedAtMs: at.bootedAtMs,
-      prepare: (one) => one.journal.onHandOver = () => this.#mustHold(one),
+      prepare: (one) => {
+        one.mortal.lagTurns = this.lagTurns;
+        one.journal.onHandOver = () => {
+          this.#mustHold(one);
+          if (this.#freezeAtHandOver === one) one.freeze();
+        };
+      },
     });
     await until(async () => {
       await this.rig.clock.advance(1);
@@ -87,18 +97,14 @@ export class Story implements AsyncDisposable {
 
   async take(what: Step): Promise<void> {
     const host = this.#hosts["host" in what ? what.host ?? 0 : 0] ?? this.#hosts[0]!;
-    const { rig } = this;
     switch (what.do) {
-      case "enqueue": {
-        const first = this.#messages.length;
-        const bodies = Array.from({ length: what.count + 1 }, (_, n) => `m${first + n}`);
-        const ids = await rig.enqueue(person(what.n), bodies);
-        bodies.forEach((body, n) => this.#messages.push({ body, lane: what.n, id: ids[n]! }));
-        this.#look();
+      case "enqueue":
+        await this.#enqueue(what.n, what.count + 1);
         break;
-      }
       case "pass":
         await this.#pass(what.ms);
+        // As the pulse would have it: flags turned shortly before are seen together, those of long ago one by one.
+        if (what.ms > SCAN_EVERY_MS) await this.#orders.scan();
         break;
       case "fault":
         host.rules.push({ id: `r${host.rules.length}`, times: 1, effect: what.effect });
@@ -132,6 +138,15 @@ export class Story implements AsyncDisposable {
         await this.#lookAtDead(what.do);
         this.#look();
         break;
+      case "nap":
+        this.#freezeAtHandOver = host.one;
+        await this.#enqueue(0, 3);
+        await this.#enqueue(1, 3);
+        await this.#pass(what.ms);
+        this.#freezeAtHandOver = undefined;
+        host.one.thaw();
+        await this.#pass(30);
+        break;
       default:
         await this.#happensTo(host, what.do);
     }
@@ -139,7 +154,15 @@ export class Story implements AsyncDisposable {
     this.#wrongs.push(...await this.#orders.wrongFlags());
   }
 
-  async #happensTo(host: Host, what: Extract<Step, { host?: number }>["do"]): Promise<void> {
+  async #enqueue(lane: number, count: number): Promise<void> {
+    const first = this.#messages.length;
+    const bodies = Array.from({ length: count }, (_, n) => `m${first + n}`);
+    const ids = await this.rig.enqueue(person(lane), bodies);
+    bodies.forEach((body, n) => this.#messages.push({ body, lane, id: ids[n]! }));
+    this.#look();
+  }
+
+  async #happensTo(host: Host, what: HostStep): Promise<void> {
     const { rig } = this;
     switch (what) {
       case "away":
@@ -233,6 +256,7 @@ export class Story implements AsyncDisposable {
 
   async judge(): Promise<void> {
     const { rig } = this;
+    assert.deepEqual(this.#wrongs, []);
     for (let lane = 0; lane < PEOPLE; lane++) {
       // What was unknown goes again, after a reboot a whole window of it; nothing may overtake what was never sent.
       const enqueued = this.#messages.filter((one) => one.lane === lane && !one.replayed).map(({ body }) => body);
@@ -254,7 +278,6 @@ export class Story implements AsyncDisposable {
       assert.equal(sent.filter((one) => one === body).length, sentBeforeDrop, `${body} was sent after it was dropped`);
     }
     await this.#orders.judge();
-    assert.deepEqual(this.#wrongs, []);
     assert.equal(rig.counters.total("bugs_total"), 0, rig.log.text());
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import type { Lease, Store, StoreTx } from "../../lib/store/port.ts";
 
@@ -13,6 +14,8 @@ export class MortalStore {
   away = false;
   /** What happens to the next COMMIT: it takes effect or not, and either way nobody learns of it. */
   nextCommit: "answered" | "lost_done" | "lost_undone" = "answered";
+  /** Each call takes so many turns of the event loop to get there, and as many to come back. */
+  lagTurns = 0;
   /** While the process is frozen, answers wait until it goes on. A transaction under way is carried to its end first. */
   untilThawed: () => Promise<void> | undefined = () => undefined;
   /** Called between the work of a transaction and its COMMIT. */
@@ -47,9 +50,15 @@ export class MortalStore {
     if (this.dead && inTransaction) throw new Died();
     if (this.dead) return await never();
     if (this.away) throw new StoreUnavailable("unreachable", "the test took the database away");
+    await this.#lag();
     const result = await call();
+    await this.#lag();
     if (!inTransaction) await this.untilThawed();
     return this.dead && !inTransaction ? await never() : result;
+  }
+
+  async #lag(): Promise<void> {
+    for (let turn = 0; turn < this.lagTurns; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #renew(leases: StoreTx["leases"], lease: Lease, ttlMs: number): Promise<number | undefined> {
