@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ACCOUNT, attempt, everyEngine, insertOrder, leaseOf, message, nowMs } from "./conformance.ts";
+import { ACCOUNT, attempt, everyEngine, insertOrder, leaseOf, message, nowMs, OTHER_ACCOUNT } from "./conformance.ts";
 
 const ALL = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
@@ -54,6 +54,28 @@ everyEngine("`body()` gives the text from the hot table and from history", async
   const story = await store.outbox.find(two!);
   assert.deepEqual([typeof story?.lane, typeof story?.expiresAtMs, story?.markedAtMs], ["string", "number", undefined]);
 });
+
+everyEngine(
+  "`recordedRemoteIds()` knows finished messages of the account, however many are asked for",
+  async ({ store }) => {
+    const ids = await store.outbox.enqueue([message(1), message(2), message(3, "text", { account: OTHER_ACCOUNT })]);
+    const lease = await leaseOf(store);
+    await store.outbox.markSending(ids, lease, 1_000);
+    const accepted = (n: number, remoteId: string) => ({
+      id: ids[n]!,
+      attempts: 0,
+      attempt: attempt("accepted", { remoteId }),
+    });
+    await store.outbox.settleAccepted([accepted(0, "5"), accepted(2, "7")], lease);
+    await store.outbox.markUnknown(
+      [{ id: ids[1]!, attempts: 0, attempt: attempt("paused", { remoteId: "6" }) }],
+      lease,
+    );
+    const asked = Array.from({ length: 1_000 }, (_, n) => String(n));
+    assert.deepEqual([...await store.outbox.recordedRemoteIds(ACCOUNT, asked)], ["5"]);
+    assert.deepEqual([...await store.outbox.recordedRemoteIds(ACCOUNT, [])], []);
+  },
+);
 
 everyEngine("`ofOrigin()` finds an owner's messages in the hot table and in history, and no one else's", async (db) => {
   const { store } = db;

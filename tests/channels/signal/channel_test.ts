@@ -3,7 +3,7 @@ import { type Address, makeAci, makeGroup, makeTel } from "../../../lib/domain/a
 import type { RawEvent } from "../../../lib/channels/channel.ts";
 import { StoreUnavailable } from "../../../lib/domain/errors.ts";
 import { MAX_ACCEPT_BATCH, MAX_QUEUED_EVENTS } from "../../../lib/channels/signal/intake.ts";
-import type { Receipt } from "../../../lib/channels/signal/envelope.ts";
+import type { Receipt, Transcript } from "../../../lib/channels/signal/envelope.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { testServiceContract } from "../../support/service_contract.ts";
 import { healthy, type Script, type ScriptedChild, scriptedSpawn, testChannel } from "./scripted.ts";
@@ -325,6 +325,59 @@ Deno.test("receipts go to their listener; typing, calls and stories are counted 
       assert.equal(counters.total("signal_ignored_total", { what }), 1, what);
     }
   }, { onReceipts: (batch) => batch.forEach((receipt) => receipts.push(receipt)) });
+});
+
+Deno.test("what other devices of the account sent goes to its listener at once, and is stored as any message", async () => {
+  const transcripts = new Recorder<Transcript>();
+  await withChannel((child) => healthy(child), async ({ channel, children, reached }) => {
+    const stored = new Recorder<RawEvent>();
+    await channel.subscribe(async (events) => events.forEach((event) => stored.push(event)));
+    await reached("live");
+    const child = children.items[0]!;
+    const at = (n: number) => ({ timestamp: n, message: `text ${n}`, isExpirationUpdate: false });
+    const own = (sentMessage: object) =>
+      child.notify(text(1, { dataMessage: undefined, syncMessage: { sentMessage } }));
+    const nobody = { destination: null, destinationNumber: null, destinationUuid: null };
+    await own({ ...at(1), destinationUuid: uuid.toUpperCase(), destinationNumber: "+15550100007" });
+    await own({ ...at(2), ...nobody, destinationNumber: "+15550100007" });
+    await own({ ...at(3), ...nobody, groupInfo: { groupId, type: "DELIVER" } });
+    // Nothing that the service could have sent.
+    await own({ ...at(4), destinationUuid: uuid, message: null });
+    await own({ ...at(5), destinationUuid: uuid, reaction: { emoji: "👍" } });
+    await own({ ...at(6), ...nobody });
+    await own({ ...at(7), ...nobody, groupInfo: { groupId: "else" } });
+    await own({ destinationUuid: uuid, editMessage: { targetSentTimestamp: 1, dataMessage: at(8) } });
+    await own({ ...at(9), destinationUuid: uuid, timestamp: "9" });
+    await child.notify(text(10));
+    await stored.waitForCount(10);
+    const [to, toNumber] = [makeAci(uuid), makeTel("+15550100007")];
+    assert.deepEqual(transcripts.items, [
+      { remoteId: "1", to, toNumber, body: "text 1" },
+      { remoteId: "2", to: undefined, toNumber, body: "text 2" },
+      { remoteId: "3", to: makeGroup(groupId), toNumber: undefined, body: "text 3" },
+    ]);
+  }, { onTranscripts: (batch) => batch.forEach((transcript) => transcripts.push(transcript)) });
+});
+
+Deno.test("it says since when it listens, and how far the server's queue was read", async () => {
+  await withChannel((child) => healthy(child), async ({ channel, children, reached }) => {
+    await reached("live");
+    assert.deepEqual(channel.listening(), { sinceMs: undefined, lastFrameAtMs: undefined, newestMs: undefined });
+    const stored = new Recorder<RawEvent>();
+    const beforeMs = performance.now();
+    await channel.subscribe(async (events) => events.forEach((event) => stored.push(event)));
+    const { sinceMs } = channel.listening();
+    assert.ok(sinceMs! >= beforeMs);
+    for (const [n, at] of [5, 9, 7].entries()) {
+      await children.items[0]!.notify(text(n, { serverReceivedTimestamp: at }));
+    }
+    await stored.waitForCount(3);
+    const { lastFrameAtMs, ...rest } = channel.listening();
+    assert.ok(lastFrameAtMs! >= sinceMs!);
+    assert.deepEqual(rest, { sinceMs, newestMs: 9 });
+    await channel.unsubscribe();
+    assert.equal(channel.listening().sinceMs, undefined);
+  });
 });
 
 Deno.test("several undecryptable messages in a row degrade the condition until a good one comes", async () => {
