@@ -68,6 +68,8 @@ const CONCURRENCY = 4, WINDOW = 64;
 const ORDERS_PER_S = 25, GOES_PER_S = 2, MAX_STRANGERS = 5_000;
 /** A drill that takes longer is ended; what is left is sent in peace. */
 const DRILL_MS = 900_000;
+/** The phone is device 1. */
+const FIRST_DEVICE = 2;
 /** How soon one linked device hears of what another one sent. */
 const RELAY_MS = 100;
 /** Between two looks at flags. */
@@ -296,6 +298,7 @@ class Run {
         const items = fresh.flatMap(({ to, body, timestamp, results }) => [
           {
             sync: { ...(to.group === undefined ? { to: to.number ?? to.uuid } : { group: to.group }), text: body },
+            device: FIRST_DEVICE + at,
             timestamp,
           },
           ...results.filter(({ type }) => type === "SUCCESS").map(({ recipientAddress }) => ({

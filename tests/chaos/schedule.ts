@@ -39,13 +39,21 @@ const LAST_MS = 2_000;
 /** LEASE_SECONDS of the run; a frozen instance sleeps longer, so that another one has taken over. */
 export const LEASE_MS = 8_000;
 
+/** How long a killed service is away at most; where there is another one, often until that one has taken over. */
+const DOWN_MS = { 1: 1_500, 2: LEASE_MS + 6_000 } as const;
+
 /** Mishaps in the order of their time. */
 export function schedule(plan: Plan): readonly Mishap[] {
   const random = seeded(plan.seed);
   const between = (from: number, to: number) => Math.round(from + random() * (to - from));
   const one = (names: readonly string[]) => names[between(0, names.length - 1)]!;
   const draws: readonly (readonly [weight: number, draw: (atMs: number) => Mishap])[] = [
-    [4, (atMs) => ({ kind: "kill_service", instance: between(0, plan.instances - 1), atMs, forMs: between(0, 1_500) })],
+    [4, (atMs) => ({
+      kind: "kill_service",
+      instance: between(0, plan.instances - 1),
+      atMs,
+      forMs: between(0, DOWN_MS[plan.instances]),
+    })],
     [3, (atMs) => ({ kind: "kill_signal", instance: between(0, plan.instances - 1), atMs, forMs: 0 })],
     [plan.server ? 3 : 0, (atMs) => ({ kind: "kill_database", atMs, forMs: between(0, 4_000) })],
     [2, (atMs) => ({ kind: "freeze_database", atMs, forMs: between(500, 7_000) })],

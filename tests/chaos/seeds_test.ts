@@ -20,6 +20,13 @@ const FOUND: readonly Found[] = [
     engine: "mariadb",
     instances: 1,
   },
+  ...([[107, "mysql"], [113, "mysql"], [117, "mariadb"]] as const).map(([seed, engine]) => ({
+    what: "messages that another host had sent and could not settle were sent again, behind newer ones",
+    seed,
+    seconds: 30,
+    engine,
+    instances: 2 as const,
+  })),
 ];
 
 for (const { what, ...options } of FOUND) {

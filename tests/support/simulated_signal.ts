@@ -103,7 +103,8 @@ export class SimulatedSignal implements AsyncDisposable {
 
   /** Puts items into the server's queue, in one write. */
   push(...items: readonly Readonly<Record<string, unknown>>[]): void {
-    const lines = items.map((item) => `${JSON.stringify(item)}\n`).join("");
+    const receivedAtMs = Date.now();
+    const lines = items.map((item) => `${JSON.stringify({ receivedAtMs, ...item })}\n`).join("");
     Deno.writeTextFileSync(`${this.folder}/inbound.jsonl`, lines, { append: true });
   }
 
