@@ -118,6 +118,8 @@ export interface OutboxStore {
     /** Lanes with rows in flight here, with the number of rows they may still take. */
     readonly running: ReadonlyMap<string, number>;
     readonly skip: ReadonlySet<string>;
+    /** Lanes that wait for no turn: they come first, and take half of `limit` together at most. */
+    readonly first?: ReadonlySet<string>;
     /**
      * Lanes with a row in `sending` or `unknown` that are not in `running`, when the caller knows them: after it has taken
      * stock only the holder of the lease can make one. Left out: the database is asked.

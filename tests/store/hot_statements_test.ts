@@ -13,8 +13,9 @@ import { outboxQueries } from "../../lib/store/queries/outbox.ts";
 import { PulseReader } from "../../lib/store/queries/pulse.ts";
 import { Scope } from "../../lib/store/scope.ts";
 import { sqliteEngine } from "../../lib/store/sqlite/open.ts";
+import { laneOf } from "../../lib/store/lane.ts";
 import { type TestDatabase, testDeps } from "../support/databases.ts";
-import { ACCOUNT, attempt, everyEngine, leaseOf, message, nowMs } from "./conformance.ts";
+import { ACCOUNT, attempt, everyEngine, leaseOf, message, nowMs, person } from "./conformance.ts";
 
 const HISTORY = 20_000;
 /** Rows in work while the statements run. */
@@ -108,6 +109,16 @@ everyEngine("no hot statement reads history", async (db) => {
         nowMs: now + 60_000,
         running: new Map(),
         skip: new Set(),
+      })],
+    ["candidates, some first", () =>
+      outbox.candidates(ACCOUNT, {
+        afterLane: laneOf(ACCOUNT, person(3)),
+        limit: 64,
+        perLane: 16,
+        nowMs: now + 60_000,
+        running: new Map(),
+        skip: new Set(),
+        first: new Set([laneOf(ACCOUNT, person(5_000))]),
       })],
     ["markSending", () => outbox.markSending(sending, lease, now)],
     [

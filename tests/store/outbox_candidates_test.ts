@@ -69,6 +69,39 @@ everyEngine("`candidates()` goes on behind `afterLane` and round to it", async (
   assert.equal(all.nextLane, undefined);
 });
 
+everyEngine(
+  "lanes that come first wait for no turn, in order, and leave half of the room to the others",
+  async ({ store }) => {
+    await store.outbox.enqueue(Array.from({ length: 40 }, () => message(0)));
+    await store.outbox.enqueue(Array.from({ length: 40 }, (_, i) => message(i + 1)));
+    const own = laneFor(0);
+    const found = await candidates(store, { first: new Set([own]), limit: 20, perLane: 16 });
+    assert.deepEqual(found.rows.map((row) => row.lane === own), Array.from({ length: 20 }, (_, at) => at < 10));
+    const ids = found.rows.slice(0, 10).map((row) => row.id);
+    assert.deepEqual(ids, ids.toSorted((a, b) => a - b));
+    assert.equal(new Set(found.rows.map((row) => row.id)).size, 20);
+    const inHand = { first: new Set([own]), limit: 20, running: new Map([[own, 3]]) };
+    assert.equal((await candidates(store, inHand)).rows.filter((row) => row.lane === own).length, 3);
+    const skipped = await candidates(store, { first: new Set([own]), limit: 20, skip: new Set([own]) });
+    assert.deepEqual(skipped.rows.filter((row) => row.lane === own), []);
+    assert.equal(skipped.rows.length, 20);
+  },
+);
+
+everyEngine("a lane that comes first is blocked by its head like any other", async ({ store }) => {
+  const lease = await leaseOf(store);
+  const [head] = await store.outbox.enqueue([message(1), message(1), message(2)]);
+  const now = await nowMs(store);
+  await store.transaction("test", (tx) => tx.outbox.markSending([head!], lease, now));
+  const first = { first: new Set([laneFor(1)]) };
+  assert.deepEqual((await candidates(store, first)).rows.map((row) => row.recipient), [person(2)]);
+  await store.transaction(
+    "test",
+    (tx) => tx.outbox.requeue([{ id: head!, attempts: 1, dueAtMs: now + 60_000, attempt: attempt("retry") }], lease),
+  );
+  assert.deepEqual((await candidates(store, first)).rows.map((row) => row.recipient), [person(2)]);
+});
+
 everyEngine("a head that waits for its date blocks those behind it, and nobody else", async ({ store }) => {
   const lease = await leaseOf(store);
   const [head, , other] = await store.outbox.enqueue([message(1), message(1), message(2)]);

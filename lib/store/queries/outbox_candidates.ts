@@ -50,22 +50,24 @@ export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" |
   async function candidates(account: AccountId, options: Options): ReturnType<OutboxStore["candidates"]> {
     if (options.limit <= 0) return { rows: [], nextLane: options.afterLane };
     const blocked = options.blocked ?? await blockedLanes(scope, account, options.running);
+    const before = await firstLanes(scope, account, blocked, options);
+    const limit = options.limit - before.length;
     const chosen: Chosen[] = [];
     let nextLane: string | undefined;
     const start = options.afterLane ?? FIRST;
-    search: for await (const lanes of pages(scope, account, start, options.limit * 2)) {
+    search: for await (const lanes of pages(scope, account, start, limit * 2)) {
       for (const [at, lane] of lanes.entries()) {
         const one = usable(lane, options);
-        if (blocked.has(lane.lane) || one === undefined) continue;
+        if (blocked.has(lane.lane) || options.first?.has(lane.lane) || one === undefined) continue;
         chosen.push(one);
-        if (chosen.length < options.limit) continue;
+        if (chosen.length < limit) continue;
         // Its page was the last one if nothing follows in it and it was not full; then the next call finds that out.
         nextLane = lanes[at]!.lane;
         break search;
       }
     }
-    await deepen(scope, account, chosen, options);
-    return { rows: await readRows(scope, inTurn(chosen, options.limit)), nextLane };
+    await deepen(scope, account, chosen, { ...options, limit });
+    return { rows: await readRows(scope, [...before, ...inTurn(chosen, limit)]), nextLane };
   }
 
   async function waitingLanes(account: AccountId, nowMs: number): ReturnType<OutboxStore["waitingLanes"]> {
@@ -150,6 +152,24 @@ async function* pages(
   }
 }
 
+/** Rows of the lanes that come first, by id: half of the limit together at most. */
+async function firstLanes(
+  scope: Scope,
+  account: AccountId,
+  blocked: ReadonlySet<string>,
+  options: Options,
+): Promise<readonly number[]> {
+  const open = [...options.first ?? []].filter((lane) => !blocked.has(lane) && !options.skip.has(lane))
+    .map((lane) => ({ lane, ids: [], room: options.running.get(lane) ?? options.perLane }));
+  const limit = Math.floor(options.limit / 2);
+  if (open.length === 0 || limit === 0) return [];
+  const byLane = await nextEntries(scope, account, open, limit);
+  const chosen = open.flatMap(({ lane }) =>
+    usable({ lane, entries: byLane.get(lane) ?? [], cutOff: false }, options) ?? []
+  );
+  return inTurn(chosen, limit);
+}
+
 /** Where fewer lanes than wanted have work, their next rows fill the rest: evenly at first, then whoever has more. */
 async function deepen(scope: Scope, account: AccountId, chosen: Chosen[], options: Options): Promise<void> {
   let free = options.limit - chosen.reduce((sum, lane) => sum + lane.ids.length, 0);
@@ -186,7 +206,7 @@ async function nextEntries(
     WHERE state = 'queued' AND account = ? AND lane = ? AND id > ? ORDER BY id LIMIT ?)`;
   const rows = await scope.rows(
     lanes.map((_, i) => `${piece} AS p${i}`).join(" UNION ALL "),
-    lanes.flatMap((lane) => [account, lane.lane, lane.ids.at(-1), Math.min(lane.room, each)]),
+    lanes.flatMap((lane) => [account, lane.lane, lane.ids.at(-1) ?? 0, Math.min(lane.room, each)]),
   );
   const byLane = new Map<string, Entry[]>(lanes.map(({ lane }) => [lane, []]));
   for (const row of rows) {
