@@ -39,6 +39,15 @@ const LEASE_LOOK_MS = 1_000;
 const STORE_RETRY_MS = 500;
 /** Time that recording the last outcomes may take when stopping, milliseconds. */
 const SETTLE_DEADLINE_MS = 3_000;
+/**
+ * A tick that marked this part of a window is one of a backlog: what follows is searched for while it is handed over. Below it, the
+ * answers are likely to be here before the search, which would only be a statement more.
+ */
+const BACKLOG = 1 / 8;
+/** With a full window, the part of it that is still to be handed over when the next transaction begins. */
+const OVERLAP = 3 / 8;
+/** A window counts as full from this part of it on. */
+const FULL = 3 / 4;
 /** Lanes remembered in memory as having been told of in the database. */
 const REMEMBERED_LANES = 20_000;
 
@@ -72,6 +81,8 @@ export class Dispatcher implements Service {
   #firstMoveAtMs = 0;
   /** Something was enqueued, or became due, since the last search. */
   #news = false;
+  /** With so many rows left to hand over, the next transaction begins. */
+  #tickAtWaiting = 0;
   #clockOffsetMs = 0;
   #nextExpiryLookMs = 0;
   #running: { stopping: boolean; readonly giveUp: AbortController; readonly loop: Promise<void> } | undefined;
@@ -240,6 +251,7 @@ export class Dispatcher implements Service {
       if (!await this.#wake.wait(this.#nextDateMs(), never)) this.#selection.look();
     }
     this.#quiet.splice(0).forEach((tell) => tell());
+    await this.#selection.forgetAhead();
     this.#o.journal.close();
     this.#loseGrip();
   }
@@ -247,12 +259,13 @@ export class Dispatcher implements Service {
   /**
    * Whether the next transaction is worth its cost now. It costs about the same for one row as for a full window, so answers
    * are gathered until there is nothing left to hand over, or for {@link SETTLE_WITHIN_MS}; a message that comes alone
-   * waits for nothing.
+   * waits for nothing. In a backlog it begins a little earlier, so that there is something to hand over while it runs.
    */
   #tickIsDue(): boolean {
     const { clock, concurrency, channel } = this.#o;
     const { waiting, inFlight, hasReady } = this.#window;
     if (inFlight === 0 || this.pause.remainingMs() > 0 || channel.condition().state === "down") return true;
+    if (this.#tickAtWaiting > 0 && waiting <= this.#tickAtWaiting) return true;
     if (inFlight < concurrency && (waiting === 0 || (this.#news && !hasReady))) return true;
     const [oldest] = this.#moves;
     if (oldest === undefined) return false;
@@ -276,6 +289,7 @@ export class Dispatcher implements Service {
     const { store, channel, journal, counters, log } = this.#o;
     const fresh = this.#lease !== lease;
     if (fresh) this.#loseGrip();
+    await this.#selection.forgetAhead();
     const said = fresh ? journal.read() : () => ({ state: "not_handed_over" } as const);
     // A move to `unknown` whose COMMIT took effect unseen is done, though it is still in hand here.
     const goesOn = new Set(this.#moves.flatMap((move) => move.to === "unknown" ? [] : [move.row.id]));
@@ -332,6 +346,7 @@ export class Dispatcher implements Service {
   /** Settles and marks, in one transaction. @returns false when there was nothing to do */
   async #tick(lease: Lease, stopping: boolean): Promise<boolean> {
     const { store, channel, journal, clock, counters, sendWindow } = this.#o;
+    this.#tickAtWaiting = 0;
     await this.#resolveUnknowns();
     await this.#lookForExpired();
     const open = !stopping && this.pause.remainingMs() === 0 && channel.condition().state !== "down";
@@ -340,6 +355,7 @@ export class Dispatcher implements Service {
     const held = this.#window.waiting + this.#window.inFlight;
     const free = open ? (this.pause.probing ? 1 : sendWindow) - held : 0;
     if (free > 0) this.#news = false;
+    else await this.#selection.forgetAhead();
     const found = free > 0 && this.#selection.mayHaveMore
       ? await this.#selection.choose(this.#window, free, clock.nowMs() + this.#clockOffsetMs, this.#blockedLanes())
       : [];
@@ -389,7 +405,19 @@ export class Dispatcher implements Service {
     for (const row of this.#window.add(mine)) this.#moves.push({ row, to: "given_back" });
     if (moves.length > 0) this.#selection.look();
     this.#handOverMore();
+    this.#lookAhead(mine.length);
     return true;
+  }
+
+  /** While there is a backlog, the next transaction is prepared while the present rows are handed over. */
+  #lookAhead(marked: number): void {
+    const { sendWindow, concurrency, clock } = this.#o;
+    const isFull = this.#window.waiting + this.#window.inFlight >= sendWindow * FULL;
+    this.#tickAtWaiting = isFull ? Math.floor(sendWindow * OVERLAP) : 0;
+    if (marked < sendWindow * BACKLOG) return;
+    // What is still here when the next transaction begins keeps its place in the window.
+    const limit = Math.max(1, sendWindow - this.#tickAtWaiting - concurrency);
+    this.#selection.searchAhead(this.#window, limit, clock.nowMs() + this.#clockOffsetMs, this.#blockedLanes());
   }
 
   /** Lanes that wait for the fate of a message, also when it was decided and the database does not know yet. */

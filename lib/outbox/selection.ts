@@ -1,5 +1,6 @@
 /**
- * Chooses what to mark next: due rows of lanes in turn, as many as pacing allows.
+ * Chooses what to mark next: due rows of lanes in turn, as many as pacing allows. The rows that will follow can be searched for
+ * while the present ones are handed over: {@link Selection.searchAhead}.
  *
  * @module
  */
@@ -18,6 +19,9 @@ export interface SelectionOptions {
   readonly laneWindow: number;
 }
 
+/** What a search ahead came to. */
+type Ahead = { readonly rows: readonly OutboxRow[] } | { readonly error: unknown };
+
 export class Selection {
   #mayHaveMore = true;
   #afterLane: string | undefined;
@@ -29,6 +33,8 @@ export class Selection {
   readonly #firsts = new Set<string>();
   /** How long until a lane that was cut short may go on, milliseconds. */
   #pacedForMs = Infinity;
+  /** The search for what follows when the window is empty: never rejects. */
+  #ahead: Promise<Ahead> | undefined;
 
   constructor(private readonly options: SelectionOptions) {}
 
@@ -39,7 +45,7 @@ export class Selection {
 
   /** Whether another {@link choose} may find something. */
   get mayHaveMore(): boolean {
-    return this.#mayHaveMore;
+    return this.#mayHaveMore || this.#ahead !== undefined;
   }
 
   /** How long until pacing lets a lane go on that had more to send, milliseconds; Infinity when none has. */
@@ -47,29 +53,92 @@ export class Selection {
     return this.#pacedForMs;
   }
 
-  /** Due rows, at most `free`. @param blocked lanes that wait for the fate of a message @throws {StoreUnavailable} */
+  /**
+   * Due rows, at most `free`: those that were found ahead, or else those that a search finds now.
+   * @param blocked lanes that wait for the fate of a message
+   * @throws {StoreUnavailable}
+   */
   async choose(
     window: Window,
     free: number,
     nowMs: number,
     blocked: ReadonlySet<string>,
   ): Promise<readonly OutboxRow[]> {
+    const ahead = await this.#ahead;
+    this.#ahead = undefined;
+    if (ahead !== undefined && "error" in ahead) throw ahead.error;
+    const { running, skip } = window.room(this.options.laneWindow);
+    if (ahead !== undefined && ahead.rows.length > 0) {
+      const rows = this.#fitting(ahead.rows, free, running, (lane) => skip.has(lane) || blocked.has(lane));
+      if (rows.length < ahead.rows.length) this.look();
+      if (rows.length > 0) return rows;
+    }
+    return this.#mayHaveMore ? await this.#search(window, free, nowMs, blocked, { running, skip }) : [];
+  }
+
+  /**
+   * Begins the search for the rows that follow when everything in the window is gone; {@link choose} takes them. Whatever
+   * puts a row back into a lane has to call {@link forgetAhead}, or be followed by a {@link choose} before the database knows of it:
+   * what was found stands behind that row.
+   */
+  searchAhead(window: Window, limit: number, nowMs: number, blocked: ReadonlySet<string>): void {
+    if (this.#ahead !== undefined || !this.#mayHaveMore) return;
+    this.#ahead = this.#search(window, limit, nowMs, blocked, { running: new Map(), skip: window.stopped() })
+      .then((rows) => ({ rows }), (error: unknown) => ({ error }));
+  }
+
+  /** What was found ahead does not count any more; the next {@link choose} searches anew. Resolves when the search has ended. */
+  async forgetAhead(): Promise<void> {
+    if (this.#ahead === undefined) return;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    // A failed look lost nothing, and the next statement meets the same trouble.
+    await ahead;
+    this.look();
+  }
+
+  /** Of rows found ahead those for which there is room now, each lane from its head on. */
+  #fitting(
+    rows: readonly OutboxRow[],
+    free: number,
+    running: ReadonlyMap<string, number>,
+    isShut: (lane: string) => boolean,
+  ): readonly OutboxRow[] {
+    const room = new Map(running);
+    const fitting: OutboxRow[] = [];
+    for (const row of rows) {
+      const left = isShut(row.lane) ? 0 : room.get(row.lane) ?? this.options.laneWindow;
+      if (left <= 0 || fitting.length >= free) continue;
+      room.set(row.lane, left - 1);
+      fitting.push(row);
+    }
+    return fitting;
+  }
+
+  async #search(
+    window: Window,
+    limit: number,
+    nowMs: number,
+    blocked: ReadonlySet<string>,
+    { running, skip }: { readonly running: ReadonlyMap<string, number>; readonly skip: ReadonlySet<string> },
+  ): Promise<readonly OutboxRow[]> {
     const { store, account, pacing, laneWindow } = this.options;
     this.#mayHaveMore = false;
-    const { running, skip } = window.room(laneWindow);
-    const paced = this.#pacedLanes((lane) => running.has(lane) || skip.has(lane));
+    const paced = this.#pacedLanes((lane) => window.holds(lane));
     this.#pacedForMs = Math.min(
       this.#newcomers.size > 0 ? Math.max(1, pacing.newContactWaitMs()) : Infinity,
       ...paced.map((lane) => pacing.waitMs(lane) || Infinity),
     );
     const found = await store.outbox.candidates(account, {
       afterLane: this.#afterLane,
-      limit: free,
+      limit,
       perLane: laneWindow,
       nowMs,
       blocked,
       running,
       skip: paced.length === 0 ? skip : new Set([...skip, ...paced]),
+      // Where lanes have to take turns, the owner's group does not wait for a thousand others.
+      ...(this.#afterLane === undefined ? {} : { first: this.#exemptLanes }),
     });
     // A full round without a row means that nothing is due; anything else may have left something behind.
     // And a bell that rang during the search is not forgotten.

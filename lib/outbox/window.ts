@@ -47,6 +47,16 @@ export class Window {
       (lane.inFlight?.id === row.id || lane.unsettled.has(row.id) || lane.waiting.some(({ id }) => id === row.id));
   }
 
+  /** Whether rows of the lane are held here in whatever stage. */
+  holds(lane: string): boolean {
+    return this.#lanes.has(lane);
+  }
+
+  /** The lanes for which {@link isStopped} holds. */
+  stopped(): ReadonlySet<string> {
+    return new Set([...this.#lanes].flatMap(([name, { stopped }]) => stopped ? [name] : []));
+  }
+
   /** Whether an outcome stopped the lane, and the database does not know of it yet. */
   isStopped(lane: string): boolean {
     return this.#lanes.get(lane)?.stopped ?? false;

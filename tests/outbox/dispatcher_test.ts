@@ -232,3 +232,35 @@ rigTest("a forced stop gives up what is in flight: unknown, and settled by the n
   await rig.reach([id!, next!], "accepted");
   assert.deepEqual(rig.signal.bodies(), ["a", "b"]);
 });
+
+rigTest("the owner's group does not wait for its turn behind a thousand others, nor they for it", async (rig) => {
+  const others = Array.from({ length: 300 }, (_, n) => person(n));
+  for (const other of others) await rig.enqueue(other, [`to ${other}`]);
+  const notices = await rig.enqueue(GROUP, texts("g", 64));
+  const one = await rig.start({ exempt: (recipient) => recipient === GROUP });
+  await rig.reach(notices, "accepted");
+  await one.stop();
+  const bodies = rig.signal.bodies();
+  assert.deepEqual(rig.signal.bodies(GROUP_ID), texts("g", 64));
+  const before = bodies.lastIndexOf("g63");
+  // At first nobody knows whose lane it is; from then on sixteen go with each window.
+  assert.ok(before < 64 * 7, `it was number ${before}`);
+  assert.ok(bodies.slice(0, before).filter((body) => body.startsWith("to ")).length >= 64);
+}, { people: 300 });
+
+rigTest("what was found ahead does not overtake a message that goes back to its place", async (rig) => {
+  rig.device.script({ to: number(0), times: 2, effect: { type: "result", result: "UNREGISTERED_FAILURE" } });
+  const ids: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    for (let to = 0; to < 3; to++) ids.push(...await rig.enqueue(person(to), [`${to}.${n}`]));
+  }
+  await rig.start({ sendWindow: 6, laneWindow: 3, concurrency: 2 });
+  await until(async () => {
+    await rig.pass(5 * SECOND);
+    return await rig.state(ids.at(-3)!) === "accepted";
+  }, "the last one to the person who was refused at first");
+  await rig.reach(ids, "accepted");
+  for (let to = 0; to < 3; to++) {
+    assert.deepEqual(rig.signal.bodies(number(to)), Array.from({ length: 20 }, (_, n) => `${to}.${n}`));
+  }
+}, { engines: ALL });
