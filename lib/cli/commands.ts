@@ -24,6 +24,7 @@ import { migrateCommand } from "./commands/migrate.ts";
 import { outboxListCommand } from "./commands/outbox_list.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { runCommand } from "./commands/run.ts";
+import { sendCommand } from "./commands/send.ts";
 import { templatesCheckCommand } from "./commands/templates_check.ts";
 import { templatesListCommand } from "./commands/templates_list.ts";
 import { templatesPreviewCommand } from "./commands/templates_preview.ts";
@@ -47,6 +48,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   affiliatesListCommand,
   affiliatesActivateCommand,
   affiliatesDeactivateCommand,
+  sendCommand,
   outboxListCommand,
   explainCommand,
   dlqListCommand,

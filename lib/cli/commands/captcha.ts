@@ -10,6 +10,7 @@ import type { Store } from "../../store/port.ts";
 import { type CliContext, type CommandSpec, ENV_FILE, type Invocation, JSON_OUTPUT } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
+import { readInput } from "../read_input.ts";
 import { printJson } from "../screen/json.ts";
 import { signalOptions } from "../signal.ts";
 import { withStore } from "../store.ts";
@@ -20,7 +21,7 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const LOOK_MS = 200;
 /** A link has some thousand characters; more is something else. */
 const LONGEST_LINK = 20_000;
-const LINK = /^(?:signalcaptcha:\/\/)?signal-[a-z]*captcha(?:-enterprise)?\.[\x21-\x7e]+$/;
+const LINK = /^(?:signalcaptcha:\/\/)?signal-[a-z0-9-]+\.[\x21-\x7e]+$/;
 
 export const captchaCommand: CommandSpec = {
   path: ["captcha"],
@@ -95,7 +96,7 @@ async function readLink(invocation: Invocation, { terminal }: CliContext): Promi
     // Hidden, because a terminal cuts what is shown at 4096 characters, and these links are nearly as long.
     text = await terminal.ask("Link (not shown): ", { hidden: true });
   } else {
-    text = await readAll(terminal.stdin);
+    text = await readInput(terminal, LONGEST_LINK);
   }
   const link = (text ?? "").trim().replace(/^(["'])(.*)\1$/, "$2");
   if (link.length <= LONGEST_LINK && LINK.test(link)) return link;
@@ -103,16 +104,6 @@ async function readLink(invocation: Invocation, { terminal }: CliContext): Promi
     details: ["accepted: signalcaptcha://signal-hcaptcha.….challenge.…, the whole link in one line"],
     next: `Copy it from ${PAGE} with the right mouse button on "Open Signal".`,
   });
-}
-
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > LONGEST_LINK) break;
-  }
-  return text;
 }
 
 /** The account is the running service's; it takes the request, hands it in and answers. */
