@@ -13,6 +13,7 @@ import { describeError } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { Lease, OutboxRow, StoreTx } from "../store/port.ts";
+import { type Evidence, fits } from "./evidence.ts";
 import { Flights } from "./flights.ts";
 import { carryOut, type Move, type Subject, verdict } from "./moves.ts";
 import type { DispatcherOptions } from "./options.ts";
@@ -20,7 +21,7 @@ import { AccountPause } from "./pause.ts";
 import { recover } from "./recovery.ts";
 import { Selection } from "./selection.ts";
 import type { TranscriptNotice } from "./transcripts.ts";
-import { type Evidence, fits, Unknowns } from "./unknowns.ts";
+import { Unknowns } from "./unknowns.ts";
 import { Window } from "./window.ts";
 
 export type { DispatcherOptions } from "./options.ts";

@@ -10,7 +10,7 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { OutboxRow } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
-import { type Evidence, fits, type UnknownsOptions } from "./unknowns.ts";
+import { type Evidence, fits, type IsMember } from "./evidence.ts";
 
 export interface FlightsOptions {
   readonly channel: Channel;
@@ -18,7 +18,7 @@ export interface FlightsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
-  readonly isMember: UnknownsOptions["isMember"];
+  readonly isMember: IsMember;
 }
 
 /** What came of a request. */

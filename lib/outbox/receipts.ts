@@ -15,7 +15,7 @@ import { describeError, type Log } from "../runtime/log.ts";
 import { LoopService } from "../runtime/loop.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { Store } from "../store/port.ts";
-import type { Evidence } from "./unknowns.ts";
+import type { Evidence } from "./evidence.ts";
 
 /** Receipts are gathered this long, milliseconds: they come in bursts. */
 const GATHER_MS = 150;

@@ -8,10 +8,11 @@
  *
  * @module
  */
-import { type AccountId, type Address, parseAddress } from "../domain/address.ts";
+import type { AccountId } from "../domain/address.ts";
 import type { MessageKind, SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Attempt, Store } from "../store/port.ts";
+import { type Evidence, fits, type IsMember } from "./evidence.ts";
 import type { Move, Subject } from "./moves.ts";
 import { type Listening, Patience } from "./patience.ts";
 import {
@@ -29,26 +30,15 @@ import {
 /** Tries that may end in `unknown` before a message counts as poison: it kills its channel, or is never answered. */
 export const UNKNOWN_LIMIT = 10;
 /**
- * Timestamps are signal-cli's, ours are taken around the request on the same machine: a step of the clock in between is
- * allowed for, milliseconds.
+ * From so many on, a message may be the one that kills the channel, or one of its neighbours: such messages are sent again
+ * one after another, UNKNOWN_WAIT_SECONDS apart, so that the one to blame takes no other along to the limit.
  */
-const CLOCK_SLACK_MS = 50;
-
-/** A receipt that belongs to no message whose fate is known. */
-export interface Evidence {
-  /** The timestamp it speaks of: what `remoteId` of that message would be. */
-  readonly remoteId: string;
-  /** Who acknowledged, by service id where that is known. */
-  readonly from: Address | undefined;
-  /** The same person by number, when it is known. */
-  readonly fromNumber?: Address | undefined;
-}
-
+export const SUSPECT_TRIES = 3;
 interface Waiting {
   readonly row: Subject;
   readonly attempt: Attempt;
   /** When the policy decides, monotonic milliseconds. */
-  readonly endsAtMs: () => number;
+  endsAtMs: () => number;
   /** Of its text; undefined until a transcript may speak of it, `null` when there is no text any more. */
   digest: string | null | undefined;
 }
@@ -63,8 +53,7 @@ export interface UnknownsOptions {
   readonly unknownPolicy: (kind: MessageKind) => "resend" | "hold";
   /** More tries after the first (`MAX_RETRIES`). */
   readonly maxRetries: number;
-  /** Whether one of these addresses is in the group; undefined when its members are not known. */
-  readonly isMember: (group: Address, addresses: readonly Address[]) => boolean | undefined;
+  readonly isMember: IsMember;
   /** How far what waited for the account has been received. */
   readonly listening: () => Listening;
 }
@@ -74,6 +63,8 @@ export class Unknowns {
   readonly #transcripts: Transcripts;
   /** Remote ids that proved a message whose row the database may not know as finished yet. */
   readonly #spoken = new Set<string>();
+  /** When the next message that may be poison can be sent again, monotonic milliseconds. */
+  #nextSuspectAtMs = 0;
   /** Something changed that may make a transcript proof. */
   #news = false;
 
@@ -120,21 +111,45 @@ export class Unknowns {
 
   /**
    * Messages that waited long enough, with what becomes of them.
-   * @param unknownTries how many of a message's tries ended unknown
+   * @param unknownTries how many of a message's tries ended unknown; when it throws, nothing has changed
    */
   async due(unknownTries: (id: number) => Promise<number>): Promise<readonly Move[]> {
     const { clock, maxRetries, unknownPolicy } = this.options;
-    const moves: Move[] = [];
-    for (const [id, { row, attempt, endsAtMs }] of this.#waiting) {
-      if (endsAtMs() > clock.monotonicMs()) continue;
+    const ended = [...this.#waiting.values()].filter(({ endsAtMs }) => endsAtMs() <= clock.monotonicMs());
+    const tries = new Map<number, number>();
+    for (const { row: { id }, attempt } of ended) {
       // An answer that said "refused" is an answer: the policy is for silence.
-      const silent = attempt.outcome === "unknown";
-      const held = silent &&
-        (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || await unknownTries(id) >= UNKNOWN_LIMIT);
-      this.#waiting.delete(id);
-      moves.push(held ? { row, to: "dead", reason: "unknown", attempts: row.attempts } : { row, to: "resend", silent });
+      if (attempt.outcome === "unknown") tries.set(id, await unknownTries(id));
+    }
+    const moves: Move[] = [];
+    for (const waiting of ended) {
+      const { row } = waiting;
+      // It may have been proven while the database was asked.
+      if (this.#waiting.get(row.id) !== waiting) continue;
+      const silences = tries.get(row.id);
+      const held = silences !== undefined &&
+        (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || silences >= UNKNOWN_LIMIT);
+      if (!held && silences !== undefined && silences >= SUSPECT_TRIES && !this.#takeTurn(waiting)) continue;
+      this.#waiting.delete(row.id);
+      moves.push(
+        held
+          ? { row, to: "dead", reason: "unknown", attempts: row.attempts }
+          : { row, to: "resend", silent: silences !== undefined },
+      );
     }
     return moves;
+  }
+
+  /** @returns false when another message that may be poison was let go just before: this one goes on waiting */
+  #takeTurn(waiting: Waiting): boolean {
+    const { clock, unknownWaitMs } = this.options;
+    const turnAtMs = this.#nextSuspectAtMs;
+    if (turnAtMs > clock.monotonicMs()) {
+      waiting.endsAtMs = () => turnAtMs;
+      return false;
+    }
+    this.#nextSuspectAtMs = clock.monotonicMs() + unknownWaitMs;
+    return true;
   }
 
   /** The very request that was given up was answered after all. @returns nothing when its message does not wait for it */
@@ -262,31 +277,7 @@ function doubtful({ row, attempt, digest }: Waiting): Doubtful {
   };
 }
 
-function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting, isMember: UnknownsOptions["isMember"]): boolean {
+function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting, isMember: IsMember): boolean {
   if (attempt.remoteId !== undefined) return attempt.remoteId === evidence.remoteId;
   return fits(evidence, row.recipient, attempt.handedOverAtMs, attempt.endedAtMs, isMember);
-}
-
-/** Whether the evidence may speak of a message to this recipient that was handed over and failed at these times. */
-export function fits(
-  evidence: Evidence,
-  recipient: Address,
-  handedOverAtMs: number,
-  endedAtMs: number,
-  isMember: UnknownsOptions["isMember"],
-): boolean {
-  const atMs = Number(evidence.remoteId);
-  if (atMs < handedOverAtMs - CLOCK_SLACK_MS || atMs > endedAtMs + CLOCK_SLACK_MS) return false;
-  const { from, fromNumber } = evidence;
-  switch (parseAddress(recipient).kind) {
-    case "aci":
-      return from === recipient;
-    case "tel":
-      // Of a sender whose number signal-cli does not know, the time alone has to do.
-      return fromNumber === undefined || fromNumber === recipient;
-    case "group": {
-      const addresses = [from, fromNumber].filter((address) => address !== undefined);
-      return addresses.length === 0 || isMember(recipient, addresses) !== false;
-    }
-  }
 }

@@ -3,6 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { makeAci } from "../../lib/domain/address.ts";
+import { UNKNOWN_LIMIT } from "../../lib/outbox/unknowns.ts";
+import { until } from "../support/until.ts";
 import { GROUP, NUMBER, number, person, uuid } from "./cast.ts";
 import { type Rig, rigTest } from "./rig.ts";
 
@@ -42,6 +44,32 @@ rigTest("without evidence an unknown message is sent again, or held, as the poli
   assert.equal(rig.counters.total("messages_unknown_total", { reason: "no_answer" }), 2);
   assert.equal(rig.counters.total("messages_resent_total"), 1);
 }, { realTime: true });
+
+rigTest(
+  "a message that kills its channel each time is given up, and costs the others nothing but time",
+  async (rig) => {
+    rig.device.script({ to: number(0), effect: { type: "crash_before" } });
+    const [poison, behind] = await rig.enqueue(person(0), ["poison", "behind"]);
+    const [other] = await rig.enqueue(person(1), ["other"]);
+    await rig.start();
+    const tries = async (id: number) => (await rig.outcomes(id)).length;
+    await until(async () => {
+      await rig.pass(1_000);
+      return await rig.state(poison!) === "dead";
+    }, "it to be given up");
+    assert.deepEqual(await rig.outcomes(poison!), Array(UNKNOWN_LIMIT).fill("disconnected"));
+    const story = (await rig.db.store.outbox.find(poison!))!;
+    assert.deepEqual([story.reason, story.attempts], ["unknown", 0]);
+    await rig.reach([other!], "accepted");
+    // The next one of its lane has its own count.
+    await until(async () => {
+      await rig.pass(1_000);
+      return await tries(behind!) > 1;
+    }, "the next one's turn");
+    assert.ok(await tries(behind!) < UNKNOWN_LIMIT);
+    assert.deepEqual(rig.signal.bodies(), ["other"]);
+  },
+);
 
 rigTest("evidence from somebody else, or for another time, proves nothing", async (rig) => {
   rig.device.script({ times: 1, effect: { type: "hang" } });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { makeAci, makeGroup, makeTel } from "../../lib/domain/address.ts";
-import { fits } from "../../lib/outbox/unknowns.ts";
+import { fits } from "../../lib/outbox/evidence.ts";
 
 const ada = makeAci("7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f");
 const adaNumber = makeTel("+15550100007");

@@ -15,17 +15,19 @@ const aci = (n: number) => makeAci(uuid(n));
 /** So long that proof which was sent comes in time, whatever the machine does besides. */
 const WAIT_MS = 20_000;
 
-/** The simulator's timestamps run with the real clock, the rig's clock does not. */
-function shifted(rig: Rig, timestamp: number): number {
-  return timestamp + rig.clock.nowMs() - Date.now();
+/** The simulator's timestamps run with the real clock, the rig's clock does not: how far it is ahead. */
+function aheadMs(rig: Rig): number {
+  return rig.clock.nowMs() - Date.now();
 }
 
 /** What a linked device hears of messages that another one sent. @returns the timestamps that it hears, by text */
 function tell(rig: Rig, device: Device, records: readonly SentRecord[]): ReadonlyMap<string, string> {
   const told = new Map<string, string>();
+  // One figure for all: their timestamps stay different from each other.
+  const ahead = aheadMs(rig);
   for (const { to, body, timestamp } of records) {
     const where = "group" in to ? { group: to.group } : { to: to.uuid };
-    const atMs = shifted(rig, timestamp);
+    const atMs = timestamp + ahead;
     device.world.push(NUMBER, { sync: { ...where, text: body }, timestamp: atMs, receivedAtMs: atMs });
     told.set(body, String(atMs));
   }
@@ -134,10 +136,11 @@ rigTest("transcripts that were heard before the take-over prove what is found at
   const ids = await rig.enqueue(aci(0), texts("a", 3));
   await sendAndDie(rig, 3);
   const other = rig.signal.addDevice();
+  const ahead = aheadMs(rig);
   await takeOver(rig, other, {
     prepare: ({ dispatcher }) =>
       dispatcher.transcripts(rig.signal.sent.items.map(({ body, timestamp }) => ({
-        remoteId: String(shifted(rig, timestamp)),
+        remoteId: String(timestamp + ahead),
         to: aci(0),
         toNumber: undefined,
         body,

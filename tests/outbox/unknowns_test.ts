@@ -1,0 +1,69 @@
+/**
+ * When the policy decides about messages in doubt, and that none is forgotten.
+ */
+import assert from "node:assert/strict";
+import { StoreUnavailable } from "../../lib/domain/errors.ts";
+import { SUSPECT_TRIES, UNKNOWN_LIMIT, Unknowns } from "../../lib/outbox/unknowns.ts";
+import { ManualClock } from "../support/recording.ts";
+import { person } from "./cast.ts";
+
+const WAIT = 10_000;
+
+function doubts() {
+  const clock = new ManualClock(1_784_000_000_000);
+  const unknowns = new Unknowns({
+    clock,
+    unknownWaitMs: WAIT,
+    unknownPolicy: () => "resend",
+    maxRetries: 3,
+    isMember: () => undefined,
+    listening: () => ({ sinceMs: undefined, lastFrameAtMs: undefined, newestMs: undefined }),
+  });
+  const add = (id: number) =>
+    unknowns.add({
+      id,
+      lane: `lane ${id}`,
+      recipient: person(id),
+      kind: "api",
+      origin: { kind: "api", key: String(id), generation: 1 },
+      attempts: 0,
+    }, { handedOverAtMs: clock.nowMs(), endedAtMs: clock.nowMs(), outcome: "unknown", reason: "disconnected" });
+  const due = async (tries: (id: number) => Promise<number> = async () => 1) =>
+    (await unknowns.due(tries)).map(({ row, to }) => `${to} ${row.id}`);
+  return { clock, unknowns, add, due };
+}
+
+Deno.test("a database that goes away while the policy decides makes no message forgotten", async () => {
+  const { clock, unknowns, add, due } = doubts();
+  for (const id of [1, 2]) add(id);
+  await clock.advance(WAIT);
+  const away = async (id: number) => {
+    if (id === 2) throw new StoreUnavailable("unreachable", "away");
+    return await Promise.resolve(1);
+  };
+  await assert.rejects(due(away), StoreUnavailable);
+  assert.equal(unknowns.size, 2);
+  assert.deepEqual(await due(), ["resend 1", "resend 2"]);
+  assert.equal(unknowns.size, 0);
+});
+
+Deno.test("messages that may be poison are sent again one after another, the others at once", async () => {
+  const { clock, unknowns, add, due } = doubts();
+  const tries = (id: number) => Promise.resolve(id <= 3 ? SUSPECT_TRIES : 1);
+  for (const id of [1, 2, 3, 4, 5]) add(id);
+  await clock.advance(WAIT);
+  assert.deepEqual(await due(tries), ["resend 1", "resend 4", "resend 5"]);
+  assert.deepEqual(await due(tries), []);
+  assert.ok(unknowns.nextDateMs() > WAIT - 1_000, "nothing to look at before the next one's turn");
+  await clock.advance(WAIT);
+  assert.deepEqual(await due(tries), ["resend 2"]);
+  await clock.advance(WAIT);
+  assert.deepEqual(await due(tries), ["resend 3"]);
+});
+
+Deno.test("poison is given up at the limit, without waiting for a turn", async () => {
+  const { clock, add, due } = doubts();
+  for (const id of [1, 2]) add(id);
+  await clock.advance(WAIT);
+  assert.deepEqual(await due(() => Promise.resolve(UNKNOWN_LIMIT)), ["dead 1", "dead 2"]);
+});
