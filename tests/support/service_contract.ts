@@ -40,6 +40,20 @@ export function testServiceContract(
         await start();
         await Promise.all([stop(), stop()]);
       });
+      await t.step("of two starts at once one throws, and it runs", async () => {
+        const started = await Promise.allSettled([start(), start()]);
+        assert.deepEqual(started.map(({ status }) => status), ["fulfilled", "rejected"]);
+        await assert.rejects(start());
+        await stop();
+      });
+      await t.step("a stop that comes while it starts ends it, and it can be started again", async () => {
+        const starting = start().catch((error: unknown) => error);
+        await stop();
+        await starting;
+        await stop();
+        await start();
+        await stop();
+      });
     } finally {
       await service.stop();
       await cleanUp?.();
