@@ -14,6 +14,7 @@ import { Pacing, type PacingOptions } from "../../lib/outbox/pacing.ts";
 import type { BreakerOptions } from "../../lib/outbox/pause.ts";
 import { Receipts } from "../../lib/outbox/receipts.ts";
 import { type Clock, systemClock } from "../../lib/runtime/clock.ts";
+import type { Counters } from "../../lib/runtime/counters.ts";
 import { LifecycleController } from "../../lib/runtime/service.ts";
 import { LeaseKeeper } from "../../lib/store/lease_keeper.ts";
 import type { Device } from "../support/in_process_signal.ts";
@@ -73,7 +74,8 @@ export class Instance {
   constructor(private readonly rig: Rig, private readonly options: InstanceOptions) {
     const clock: Clock = rig.options.realTime ? systemClock : this.#freezer.clock(rig.clock);
     const random = { fraction: () => 0, bytes: (into: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(into) };
-    const { log, counters, alarm } = rig;
+    const { log, alarm } = rig;
+    const counters = this.#living(rig.counters);
     this.device = options.device ?? rig.device;
     this.mortal = new MortalStore(
       options.store ?? rig.db.openSession(),
@@ -200,6 +202,18 @@ export class Instance {
     await this.device.kill();
     // Nobody is left who would start the child again.
     await this.channel.stop();
+  }
+
+  /** A dead process counts nothing. */
+  #living(counters: Counters): Counters {
+    const ifAlive = <A extends unknown[]>(count: (...args: A) => void) => (...args: A) => {
+      if (!this.#dead) count(...args);
+    };
+    return {
+      add: ifAlive((name, by, labels) => counters.add(name, by, labels)),
+      set: ifAlive((name, value, labels) => counters.set(name, value, labels)),
+      observeMs: ifAlive((name, ms, labels) => counters.observeMs(name, ms, labels)),
+    };
   }
 
   /** Frees what a dead or stopped process would have freed. */
