@@ -6,6 +6,7 @@
 import type { CommandSpec, GroupSpec } from "./command.ts";
 import { affiliatesListCommand } from "./commands/affiliates_list.ts";
 import { affiliatesActivateCommand, affiliatesDeactivateCommand } from "./commands/affiliates_set.ts";
+import { backupCommand } from "./commands/backup.ts";
 import { captchaCommand } from "./commands/captcha.ts";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -56,6 +57,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   dlqReplayCommand,
   dlqDropCommand,
   pruneCommand,
+  backupCommand,
   installCommand,
   uninstallCommand,
   versionCommand,

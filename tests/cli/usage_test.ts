@@ -74,7 +74,13 @@ Deno.test("Every example of every --help works as it stands", async (t) => {
           // What stands behind | or || belongs to the shell.
           const [own = "", input] = line.split(/ \|\|? /)[0]!.split(" < ");
           const args = own.split(" ").slice(1).map((word) =>
-            word === "./.env" ? envFile : word.startsWith("templates/") ? join(ROOT, word) : word
+            word === "./.env"
+              ? envFile
+              : word === "./shop-monday.db"
+              ? join(folder, word)
+              : word.startsWith("templates/")
+              ? join(ROOT, word)
+              : word
           );
           const stdin = input === undefined ? undefined : await Deno.readTextFile(join(ROOT, input));
           const { exit, err } = await cli(args, { env, ...(stdin !== undefined && { stdin }) });
