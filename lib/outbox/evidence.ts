@@ -34,7 +34,11 @@ export function fits(
 ): boolean {
   const atMs = Number(evidence.remoteId);
   if (atMs < handedOverAtMs - CLOCK_SLACK_MS || atMs > endedAtMs + CLOCK_SLACK_MS) return false;
-  const { from, fromNumber } = evidence;
+  return isFrom(evidence, recipient, isMember);
+}
+
+/** Whether it comes from the recipient, as far as that can be known; of a group: from a member. */
+export function isFrom({ from, fromNumber }: Evidence, recipient: Address, isMember: IsMember): boolean {
   switch (parseAddress(recipient).kind) {
     case "aci":
       return from === recipient;

@@ -12,12 +12,12 @@ import type { AccountId } from "../domain/address.ts";
 import type { MessageKind, SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Attempt, Store } from "../store/port.ts";
-import { type Evidence, fits, type IsMember } from "./evidence.ts";
+import { type Doubt, doubtful, fitsDoubt, isForGroup } from "./doubt.ts";
+import { type Evidence, isFrom, type IsMember } from "./evidence.ts";
 import type { Move, Subject } from "./moves.ts";
 import { type Listening, Patience } from "./patience.ts";
 import {
   digestOf,
-  type Doubtful,
   earliestMs,
   latestMs,
   mayBe,
@@ -34,15 +34,6 @@ export const UNKNOWN_LIMIT = 10;
  * one after another, UNKNOWN_WAIT_SECONDS apart, so that the one to blame takes no other along to the limit.
  */
 export const SUSPECT_TRIES = 3;
-interface Waiting {
-  readonly row: Subject;
-  readonly attempt: Attempt;
-  /** When the policy decides, monotonic milliseconds. */
-  endsAtMs: () => number;
-  /** Of its text; undefined until a transcript may speak of it, `null` when there is no text any more. */
-  digest: string | null | undefined;
-}
-
 /** Remote ids remembered as having proven something. */
 const MAX_SPOKEN = 10_000;
 
@@ -59,10 +50,12 @@ export interface UnknownsOptions {
 }
 
 export class Unknowns {
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Doubt>();
   readonly #transcripts: Transcripts;
   /** Remote ids that proved a message whose row the database may not know as finished yet. */
   readonly #spoken = new Set<string>();
+  /** The newest message of each group that was proven to have arrived. */
+  readonly #arrived = new Map<string, number>();
   /** When the next message that may be poison can be sent again, monotonic milliseconds. */
   #nextSuspectAtMs = 0;
   /** Something changed that may make a transcript proof. */
@@ -92,6 +85,7 @@ export class Unknowns {
       attempt,
       endsAtMs: patience === undefined ? () => endsAtMs : () => patience.endsAtMs(),
       digest: undefined,
+      tried: undefined,
     });
     this.#news = true;
   }
@@ -141,7 +135,7 @@ export class Unknowns {
   }
 
   /** @returns false when another message that may be poison was let go just before: this one goes on waiting */
-  #takeTurn(waiting: Waiting): boolean {
+  #takeTurn(waiting: Doubt): boolean {
     const { clock, unknownWaitMs } = this.options;
     const turnAtMs = this.#nextSuspectAtMs;
     if (turnAtMs > clock.monotonicMs()) {
@@ -176,14 +170,17 @@ export class Unknowns {
 
   /**
    * Messages that the evidence proves to have arrived. Evidence that fits several proves nothing, and neither does a
-   * receipt for something of which there is a transcript: that one says what was sent.
+   * receipt for something of which there is a transcript: that one says what was sent, and a receipt that it arrived.
    */
   proven(evidence: readonly Evidence[]): readonly Move[] {
     const moves: Move[] = [];
     for (const piece of evidence) {
-      if (this.#spoken.has(piece.remoteId) || this.#transcripts.has(piece.remoteId)) continue;
+      if (this.#spoken.has(piece.remoteId)) continue;
+      const transcribed = this.#transcripts.has(piece.remoteId);
       const fitting = [...this.#waiting.values()].filter((waiting) =>
-        fitsWaiting(piece, waiting, this.options.isMember)
+        transcribed
+          ? waiting.tried === piece.remoteId && isFrom(piece, waiting.row.recipient, this.options.isMember)
+          : fitsDoubt(piece, waiting, this.options.isMember)
       );
       const [only] = fitting;
       if (only === undefined || fitting.length > 1) continue;
@@ -194,6 +191,10 @@ export class Unknowns {
 
   /**
    * Messages that transcripts prove to have been sent. Asks the database only when something is new and fits.
+   *
+   * A person's transcript leaves after the person's message was taken. A group's leaves whatever became of its members
+   * (SignalServiceMessageSender of libsignal-service), so it takes more: a receipt of a member, or a newer message of the
+   * group that was sent, for which the answer to this one had to be there.
    * @throws {StoreUnavailable} then it has to be asked again
    */
   async transcribed(account: AccountId, store: Pick<Store, "outbox">): Promise<readonly Move[]> {
@@ -214,12 +215,29 @@ export class Unknowns {
       if (fitting.size === 0) return [];
       // A timestamp that belongs to a message whose fate is known proves nothing else.
       this.#transcripts.forget(await store.outbox.recordedRemoteIds(account, [...fitting]));
-      const proven = pair(this.#openTranscripts(), [...this.#waiting.values()].map(doubtful));
-      return [...proven].map(([id, { remoteId }]) => this.#accepted(this.#waiting.get(id)!, "transcript", remoteId));
+      const sent = pair(this.#openTranscripts(), [...this.#waiting.values()].map(doubtful));
+      return this.#arrivedOf(sent);
     } catch (error) {
       this.#news = true;
       throw error;
     }
+  }
+
+  /** Of messages that were sent, those that arrived. @param sent transcripts by message */
+  #arrivedOf(sent: ReadonlyMap<number, Transcript>): readonly Move[] {
+    const newest = new Map(this.#arrived);
+    for (const id of sent.keys()) {
+      const { lane } = this.#waiting.get(id)!.row;
+      newest.set(lane, Math.max(id, newest.get(lane) ?? 0));
+    }
+    const moves: Move[] = [];
+    for (const [id, { remoteId }] of sent) {
+      const waiting = this.#waiting.get(id)!;
+      if (!isForGroup(waiting) || id < newest.get(waiting.row.lane)!) {
+        moves.push(this.#accepted(waiting, "transcript", remoteId));
+      } else waiting.tried = remoteId;
+    }
+    return moves;
   }
 
   /** Transcripts that proved nothing yet, from when what waits can have been sent. */
@@ -230,9 +248,12 @@ export class Unknowns {
     return this.#transcripts.between(fromMs, untilMs).filter(({ remoteId }) => !this.#spoken.has(remoteId));
   }
 
-  #accepted({ row, attempt }: Waiting, reason: "receipt" | "transcript", remoteId: string): Move {
+  #accepted(waiting: Doubt, reason: "receipt" | "transcript", remoteId: string): Move {
+    const { row, attempt } = waiting;
     this.#waiting.delete(row.id);
     this.#spoken.add(remoteId);
+    if (isForGroup(waiting)) this.#arrived.set(row.lane, Math.max(row.id, this.#arrived.get(row.lane) ?? 0));
+    this.#news = true;
     const [oldest] = this.#spoken;
     if (this.#spoken.size > MAX_SPOKEN) this.#spoken.delete(oldest!);
     const { detail: _, reason: __, ...times } = attempt;
@@ -262,22 +283,6 @@ export class Unknowns {
   clear(): void {
     this.#waiting.clear();
     this.#spoken.clear();
+    this.#arrived.clear();
   }
-}
-
-function doubtful({ row, attempt, digest }: Waiting): Doubtful {
-  return {
-    id: row.id,
-    lane: row.lane,
-    recipient: row.recipient,
-    digest: digest ?? undefined,
-    fromMs: attempt.handedOverAtMs,
-    untilMs: attempt.endedAtMs,
-    remoteId: attempt.remoteId,
-  };
-}
-
-function fitsWaiting(evidence: Evidence, { row, attempt }: Waiting, isMember: IsMember): boolean {
-  if (attempt.remoteId !== undefined) return attempt.remoteId === evidence.remoteId;
-  return fits(evidence, row.recipient, attempt.handedOverAtMs, attempt.endedAtMs, isMember);
 }

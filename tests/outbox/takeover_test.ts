@@ -20,8 +20,13 @@ function aheadMs(rig: Rig): number {
   return rig.clock.nowMs() - Date.now();
 }
 
-/** What a linked device hears of messages that another one sent. @returns the timestamps that it hears, by text */
-function tell(rig: Rig, device: Device, records: readonly SentRecord[]): ReadonlyMap<string, string> {
+/** What a linked device hears of messages that another one sent, and their receipts. @returns the timestamps that it hears, by text */
+function tell(
+  rig: Rig,
+  device: Device,
+  records: readonly SentRecord[],
+  receipts = true,
+): ReadonlyMap<string, string> {
   const told = new Map<string, string>();
   // One figure for all: their timestamps stay different from each other.
   const ahead = aheadMs(rig);
@@ -29,6 +34,7 @@ function tell(rig: Rig, device: Device, records: readonly SentRecord[]): Readonl
     const where = "group" in to ? { group: to.group } : { to: to.uuid };
     const atMs = timestamp + ahead;
     device.world.push(NUMBER, { sync: { ...where, text: body }, timestamp: atMs, receivedAtMs: atMs });
+    if (receipts) device.world.push(NUMBER, { from: uuid(0), receipt: { type: "delivery", timestamps: [atMs] } });
     told.set(body, String(atMs));
   }
   return told;
@@ -68,7 +74,7 @@ for (const engine of ["sqlite", "mariadb", "mysql"] as const) {
     const other = rig.signal.addDevice();
     const told = tell(rig, other, rig.signal.sent.items);
     await takeOver(rig, other);
-    await rig.reach([...ids, ...later], "accepted");
+    await rig.reach([...ids, ...later], "accepted", "delivered");
     assert.deepEqual(rig.signal.bodies(uuid(0)), [...texts("a", 4), "later"]);
     assert.deepEqual(rig.signal.bodies(number(1)), texts("b", 4));
     assert.equal(rig.signal.bodies().length, 13);
@@ -90,13 +96,41 @@ rigTest(
     tell(rig, other, rig.signal.sent.items.slice(0, 2));
     const two = await takeOver(rig, other);
     await rig.reach(others, "accepted");
-    await rig.reach(ids.slice(0, 2), "accepted");
+    await rig.reach(ids.slice(0, 2), "accepted", "delivered");
     assert.equal(two.dispatcher.status().unknown, 2);
     assert.deepEqual(await Promise.all(later.map((id) => rig.state(id))), ["queued"], "a lane waits for its oldest");
-    await rig.reach([...ids, ...later], "accepted");
+    await rig.reach([...ids, ...later], "accepted", "delivered");
     assert.deepEqual(rig.signal.bodies(uuid(0)), [...texts("a", 4), "a2", "a3", "later"]);
   },
 );
+
+rigTest("a group's transcript says that it was tried: the last one takes a receipt, or goes again", async (rig) => {
+  const ids = await rig.enqueue(GROUP, texts("g", 3));
+  await sendAndDie(rig, 3);
+  const later = await rig.enqueue(GROUP, ["later"]);
+  const other = rig.signal.addDevice();
+  const told = tell(rig, other, rig.signal.sent.items, false);
+  const two = await takeOver(rig, other);
+  await rig.reach(ids.slice(0, 2), "accepted", "delivered");
+  assert.equal(two.dispatcher.status().unknown, 1);
+  // A receipt of the last but one, which comes late, proves nothing of the last one.
+  other.world.push(NUMBER, { from: uuid(1), receipt: { type: "delivery", timestamps: [Number(told.get("g1"))] } });
+  await rig.reach([...ids, ...later], "accepted", "delivered");
+  assert.deepEqual(rig.signal.bodies(), [...texts("g", 3), "g2", "later"]);
+});
+
+rigTest("a group's last message is proven by transcript and receipt together", async (rig) => {
+  const ids = await rig.enqueue(GROUP, ["only"]);
+  await sendAndDie(rig, 1);
+  const other = rig.signal.addDevice();
+  const told = tell(rig, other, rig.signal.sent.items, false);
+  await takeOver(rig, other);
+  await rig.pass(1_000);
+  other.world.push(NUMBER, { from: uuid(1), receipt: { type: "delivery", timestamps: [Number(told.get("only"))] } });
+  await rig.reach(ids, "accepted", "delivered");
+  assert.deepEqual(rig.signal.bodies(), ["only"]);
+  assert.deepEqual(await rig.outcomes(ids[0]!), ["disconnected", "receipt"]);
+});
 
 rigTest("equal texts: as many are proven as were sent, the oldest first", async (rig) => {
   const ids = await rig.enqueue(aci(0), ["same", "same", "same"]);
@@ -104,7 +138,7 @@ rigTest("equal texts: as many are proven as were sent, the oldest first", async 
   const other = rig.signal.addDevice();
   tell(rig, other, rig.signal.sent.items.slice(0, 2));
   await takeOver(rig, other);
-  await rig.reach(ids, "accepted");
+  await rig.reach(ids, "accepted", "delivered");
   assert.equal(rig.signal.bodies().length, 4);
   assert.deepEqual(await Promise.all(ids.map((id) => rig.outcomes(id))), [
     ["disconnected", "transcript"],
@@ -127,7 +161,7 @@ rigTest("the transcript of a message whose fate is known proves no other one wit
   const told = tell(rig, other, rig.signal.sent.items.slice(0, 1));
   await rig.change(`UPDATE outbox_archive SET remote_id = '${told.get("same")}'`);
   await takeOver(rig, other);
-  await rig.reach([id!], "accepted");
+  await rig.reach([id!], "accepted", "delivered");
   assert.equal(rig.signal.bodies().length, 2);
   assert.equal(rig.counters.total("messages_proven_total"), 0);
 });
@@ -146,7 +180,7 @@ rigTest("transcripts that were heard before the take-over prove what is found at
         body,
       }))),
   });
-  await rig.reach(ids, "accepted");
+  await rig.reach(ids, "accepted", "delivered");
   assert.equal(rig.signal.bodies().length, 3);
 });
 
@@ -164,6 +198,6 @@ rigTest("a long queue at the server does not use up the wait: the proof at its e
   }
   assert.equal(two.dispatcher.status().unknown, 2);
   tell(rig, other, rig.signal.sent.items);
-  await rig.reach(ids, "accepted");
+  await rig.reach(ids, "accepted", "delivered");
   assert.equal(rig.signal.bodies().length, 2);
 });
