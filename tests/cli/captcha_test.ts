@@ -22,6 +22,8 @@ Deno.test("captcha says when nothing is asked for, and when no challenge was nam
       assert.deepEqual([exit, /asks for no captcha just now/.test(err)], [1, true]);
     }
     await requests.setChallenge(null);
+    const { findings } = await letters.json(["doctor"]) as { findings: { name: string; fix: string }[] };
+    assert.equal(findings.find(({ name }) => name === "captcha")?.fix, "signal-automation captcha");
     const unnamed = await letters.run(["captcha", "-"], { stdin: LINK });
     assert.deepEqual([unnamed.exit, /without naming its challenge/.test(unnamed.err)], [1, true]);
     const [named, asked] = await Promise.all([

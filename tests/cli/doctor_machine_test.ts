@@ -36,7 +36,7 @@ function config(more: Readonly<Record<string, string>> = {}): Config {
 
 Deno.test("Instances with everything of their own are no trouble, and none at all is none", async () => {
   await inFolder(async (folder) => {
-    assert.match((await judgeInstances(join(folder, "absent")))[0]!.text, /none on this machine/);
+    assert.match((await judgeInstances(undefined, join(folder, "absent")))[0]!.text, /none on this machine/);
     await settingsFiles(folder, {
       env: `SIGNAL_NUMBER=${NUMBER}\n`,
       "templates.yaml": "x",
@@ -44,7 +44,7 @@ Deno.test("Instances with everything of their own are no trouble, and none at al
       "off/env": "SIGNAL_NUMBER=+33199000102\nHTTP_PORT=0\n",
       "nothing/other": "",
     });
-    assert.deepEqual(await judgeInstances(folder), [{
+    assert.deepEqual(await judgeInstances(undefined, folder), [{
       name: "other instances",
       level: "ok",
       text: "3 settings files, each with its own account, port and folders",
@@ -60,7 +60,7 @@ Deno.test("An account, a port or a folder that two instances claim fails, with b
       "prod/env": `SIGNAL_NUMBER="+33 1 99 00 01 00"\nHTTP_PORT=8787\nRUNTIME_DIR=/run/signal-automation/dev\n` +
         "SIGNAL_CLI_DATA_DIR=/data\nSTATE_DIR='/var/lib/signal-automation'\n",
     });
-    const found = await judgeInstances(folder);
+    const found = await judgeInstances(undefined, folder);
     const texts = found.map(({ text }) => text.replaceAll(folder, "")).toSorted();
     assert.deepEqual(texts, [
       "/dev/env and /prod/env have the same RUNTIME_DIR (/run/signal-automation/dev)",
@@ -70,6 +70,27 @@ Deno.test("An account, a port or a folder that two instances claim fails, with b
     ]);
     assert.ok(found.every(({ level, fix }) => level === "fail" && fix !== undefined));
     assert.ok(!JSON.stringify(found).includes(NUMBER.slice(1)));
+  });
+});
+
+Deno.test("Settings elsewhere that claim what an installed instance has are found; a link to that one is the same file", async () => {
+  await inFolder(async (folder) => {
+    const etc = join(folder, "etc");
+    const own = join(folder, ".env");
+    await settingsFiles(folder, {
+      "etc/env": `SIGNAL_NUMBER=${NUMBER}\n`,
+      ".env": `SIGNAL_NUMBER=${NUMBER}\nHTTP_PORT=0\n`,
+    });
+    const found = await judgeInstances(own, etc);
+    assert.ok(
+      found.some(({ level, text }) => level === "fail" && /same SIGNAL_NUMBER/.test(text)),
+      JSON.stringify(found),
+    );
+    await Deno.remove(own);
+    await Deno.symlink(join(etc, "env"), own);
+    for (const file of [own, join(etc, "env"), "standard input"]) {
+      assert.equal((await judgeInstances(file, etc))[0]!.text, "none on this machine");
+    }
   });
 });
 

@@ -92,7 +92,7 @@ async function examine(
     ["port", () => Promise.resolve([judgePort(config, service)])],
     ["sandbox", () => judgeSandbox(config, ask, unit)],
     ["processes", () => judgeProcesses(config, ask, unit)],
-    ["other instances", () => judgeInstances()],
+    ["other instances", () => judgeInstances(file)],
     ["leftovers", () => judgeLeftovers(ask, unit)],
     ...(send
       ? [

@@ -7,6 +7,7 @@ import { openDatabase } from "../../app/database.ts";
 import type { Config } from "../../config/config.ts";
 import { makeSignalAccount } from "../../domain/address.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
+import { ProofRequests } from "../../outbox/proof_requests.ts";
 import type { Store } from "../../store/port.ts";
 import type { CliContext } from "../command.ts";
 import type { Finding } from "../health/finding.ts";
@@ -72,6 +73,7 @@ async function look(store: Store, config: Config, context: CliContext, running: 
     }];
   });
   await attempt("instances", () => judgeLeases(store, config, running));
+  await attempt("captcha", () => judgeCaptcha(store, config));
   findings.push({
     name: "encryption",
     level: "ok",
@@ -126,6 +128,14 @@ async function judgeLeases(store: Store, config: Config, running: boolean): Prom
     text: `another instance holds the account for ${formatSpan(ours.expiresInMs)} more, and none runs here`,
     fix: "meant, with two hosts; else look for a service with the same database and SIGNAL_NUMBER",
   }];
+}
+
+/** Said only while Signal asks for one. */
+async function judgeCaptcha(store: Store, config: Config): Promise<Finding[]> {
+  const challenge = await new ProofRequests(store.state, makeSignalAccount(config.signal.number)).challenge();
+  if (challenge === undefined) return [];
+  const text = "Signal wants one solved before it takes more messages; they wait";
+  return [{ name: "captcha", level: "fail", text, fix: "signal-automation captcha" }];
 }
 
 function failure(name: string, error: StoreUnavailable): Finding {

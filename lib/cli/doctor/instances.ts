@@ -13,6 +13,8 @@ import { maskNumber } from "../screen/mask.ts";
 export const SETTINGS_FOLDER = "/etc/signal-automation";
 const STATE = "/var/lib/signal-automation";
 const RUNTIME = "/run/signal-automation";
+/** What the settings' file is called for `--env-file -`. */
+const STANDARD_INPUT = "standard input";
 const DEFAULT_PORT = "8787";
 const DEFAULT_HOST = "127.0.0.1";
 /** For who may not look: names of settings and files, no secret. */
@@ -30,13 +32,16 @@ interface Claims {
   readonly dataDir: string | undefined;
 }
 
-/** @param folder default {@link SETTINGS_FOLDER} */
-export async function judgeInstances(folder: string = SETTINGS_FOLDER): Promise<Finding[]> {
+/**
+ * @param own the settings file in use, compared too when it lies elsewhere
+ * @param folder default {@link SETTINGS_FOLDER}
+ */
+export async function judgeInstances(own?: string, folder: string = SETTINGS_FOLDER): Promise<Finding[]> {
   const name = "other instances";
   const claims: Claims[] = [];
   const hidden: string[] = [];
   try {
-    for (const { file, instance } of await settingsFiles(folder)) {
+    for (const { file, instance } of await settingsFiles(folder, own)) {
       const found = await claimsOf(file, instance);
       if (found === "hidden") hidden.push(file);
       else if (found !== "absent") claims.push(found);
@@ -60,7 +65,10 @@ export async function judgeInstances(folder: string = SETTINGS_FOLDER): Promise<
 }
 
 /** The instance without a name, and those with one. Nothing where nothing is installed. */
-async function settingsFiles(folder: string): Promise<{ readonly file: string; readonly instance: string }[]> {
+async function settingsFiles(
+  folder: string,
+  own: string | undefined,
+): Promise<{ readonly file: string; readonly instance: string }[]> {
   const files = [{ file: join(folder, "env"), instance: "" }];
   try {
     for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -69,7 +77,25 @@ async function settingsFiles(folder: string): Promise<{ readonly file: string; r
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+  if (own !== undefined && own !== STANDARD_INPUT) {
+    // A take-over leaves a link where the original's settings were.
+    const place = await placeOf(own);
+    const places = await Promise.all(files.map(({ file }) => placeOf(file)));
+    if (place !== undefined && !places.includes(place)) files.push({ file: own, instance: "" });
+  }
   return files.toSorted((a, b) => (a.file < b.file ? -1 : 1));
+}
+
+/** Where a file really is; undefined when it is not there, or may not be looked at. */
+async function placeOf(file: string): Promise<string | undefined> {
+  try {
+    return await Deno.realPath(file);
+  } catch (error) {
+    const hidden = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
+    if (hidden) return undefined;
+    throw error;
+  }
 }
 
 async function claimsOf(file: string, instance: string): Promise<Claims | "absent" | "hidden"> {
