@@ -99,6 +99,23 @@ Deno.test("An order's story: queued, retry, dead, replayed, accepted, read", asy
   });
 });
 
+Deno.test("What proved that a message was sent is told", async () => {
+  await withLetters(async (letters) => {
+    const cases = [
+      ["receipt", /a receipt proved that it had arrived[\s\S]*accepted, as a receipt\s+proved/],
+      ["transcript", /another device of the account told that it\s+was sent[\s\S]*as another\s+device/],
+      ["late_answer", /its answer came late[\s\S]*the answer came late/],
+    ] as const;
+    for (const [reason, expected] of cases) {
+      const id = await letters.enqueue();
+      await letters.store.outbox.markSending([id], letters.lease, systemClock.nowMs());
+      const attempt = tried("accepted", { reason, remoteId: String(9_000 + id) });
+      await letters.store.outbox.settleAccepted([{ id, attempts: 0, attempt }], letters.lease);
+      assert.match((await page(letters, String(id))).replace(/\n +/g, " "), expected);
+    }
+  });
+});
+
 Deno.test("A message that was replayed twice is found under each of its ids, until retention has removed them", async () => {
   await withLetters(async (letters) => {
     const id = await letters.enqueue();

@@ -51,6 +51,8 @@ Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   const degraded = await healthWith("degraded", { templates: { state: "degraded", reason: "refused" } });
   assert.equal(degraded.exit, 1);
   assert.match(degraded.out, /degraded\n(.|\n)* {2}fail templates {2}degraded: refused/);
+  const captcha = await healthWith("degraded", { outbox: { state: "degraded", reason: "proof_required" } });
+  assert.match(captcha.out, /fail outbox +degraded: proof_required\n +→ signal-automation captcha\n/);
   assert.equal((await healthWith("unhealthy", { orders: { state: "down", reason: "bug" } })).exit, 1);
 });
 

@@ -77,12 +77,18 @@ const PART_FIXES: Readonly<Record<string, string>> = {
   templates: "signal-automation templates check",
 };
 
+/** Of reasons that only a person can end. */
+const REASON_FIXES: Readonly<Record<string, string>> = {
+  proof_required: "signal-automation captcha",
+  account_refused: "signal-automation link",
+};
+
 function judgePart(name: string, part: PartHealth, nowMs: number): Finding {
   const reason = part.reason === undefined ? "" : `: ${part.reason}`;
   const details = name === "signal" ? signalDetails(part, nowMs) : "";
   const text = `${part.state}${reason}${details}`;
   if (part.state === "live") return { name, level: "ok", text };
-  const fix = PART_FIXES[name];
+  const fix = REASON_FIXES[part.reason ?? ""] ?? PART_FIXES[name];
   return {
     name,
     level: "fail",

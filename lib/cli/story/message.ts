@@ -49,6 +49,16 @@ export async function messageStory(asked: number, around: Surroundings): Promise
   };
 }
 
+/** Why a message counts as accepted whose answer did not come in time. */
+const PROOFS: ReadonlyMap<string, { readonly verdict: string; readonly outcome: string }> = new Map([
+  ["receipt", { verdict: "a receipt proved that it had arrived", outcome: "accepted, as a receipt proved" }],
+  ["transcript", {
+    verdict: "another device of the account told that it was sent",
+    outcome: "accepted, as another device of the account told",
+  }],
+  ["late_answer", { verdict: "its answer came late", outcome: "accepted; the answer came late" }],
+]);
+
 function verdictOf({ state, reason, timeline }: OutboxStory): string {
   const is = `It ${STATE_TEXTS[state]}`;
   if (state === "dead") return `${is}. ${reasonText(reason).what}`;
@@ -59,8 +69,8 @@ function verdictOf({ state, reason, timeline }: OutboxStory): string {
     return reason === undefined ? `${is}.` : `${is}: ${reason}.`;
   }
   const last = timeline.at(-1);
-  if (state === "accepted" && last?.reason === "receipt") return `${is}: a receipt proved that it had arrived.`;
-  return `${is}.`;
+  const proof = last === undefined || state !== "accepted" ? undefined : PROOFS.get(last.reason ?? "");
+  return proof === undefined ? `${is}.` : `${is}: ${proof.verdict}.`;
 }
 
 function triesOf(message: OutboxStory): readonly Try[] {
@@ -91,7 +101,7 @@ function triesBeforeReplay({ replays, timeline, createdAtMs }: OutboxStory): num
 function outcomeText({ outcome, reason, remoteId }: OutboxStory["timeline"][number]): string {
   switch (outcome) {
     case "accepted":
-      return reason === "receipt" ? "accepted, as a receipt proved" : "accepted by Signal";
+      return PROOFS.get(reason ?? "")?.outcome ?? "accepted by Signal";
     case "retry":
       return `not accepted. ${reasonText(reason).what}`;
     case "refused":
