@@ -165,7 +165,7 @@ export class Rig implements AsyncDisposable {
     return new DeadLetters({
       store,
       maxReplays,
-      nowMs: () => Date.now(),
+      nowMs: () => this.options.realTime ? Date.now() : this.clock.nowMs(),
       onOwedAgain: reopenOrders,
       onSettled: async (tx, rows) => {
         await settleOrders(tx, rows);

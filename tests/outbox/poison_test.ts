@@ -1,0 +1,45 @@
+/** Messages whose tries end unknown again and again: they are taken for the cause, and given up. */
+import assert from "node:assert/strict";
+import { UNKNOWN_LIMIT } from "../../lib/outbox/unknowns.ts";
+import { until } from "../support/until.ts";
+import { number, person } from "./cast.ts";
+import { type Rig, rigTest } from "./rig.ts";
+
+const OPTIONS = { unknownWaitMs: 200, sendTimeoutMs: 60_000 };
+
+/** Starts instances that are killed in the middle of its hand-over, until it is given up. @returns how many */
+async function killWhileSending(rig: Rig, id: number): Promise<number> {
+  for (let kills = 0;; kills++) {
+    const one = await rig.start(OPTIONS);
+    await until(async () => {
+      await rig.pass(50);
+      return one.journal.handOvers > 0 || await rig.state(id) === "dead";
+    }, "its next hand-over or its end");
+    const isDead = await rig.state(id) === "dead";
+    if (isDead) await one.stop();
+    else await rig.kill(one);
+    if (isDead) return kills;
+  }
+}
+
+rigTest("a message in whose hand-over the service dies ten times is dead with the reason `unknown`", async (rig) => {
+  rig.device.script({ to: number(0), effect: { type: "hang" } });
+  const { order, ids: [poison, behind] } = await rig.order([person(0), person(1)]);
+  assert.equal(await killWhileSending(rig, poison!), UNKNOWN_LIMIT);
+  const { state, reason, attempts } = (await rig.db.store.outbox.find(poison!))!;
+  // The kills are not its fault as far as tries that cost something go: it is the number of them that tells.
+  assert.deepEqual({ state, reason, attempts }, { state: "dead", reason: "unknown", attempts: 0 });
+  assert.deepEqual(await rig.outcomes(poison!), Array(UNKNOWN_LIMIT).fill("disconnected"));
+  assert.equal(await rig.state(behind!), "accepted");
+  assert.equal(await rig.notified(order), false);
+  assert.equal((await rig.db.store.orders.standing(order))!.delivery!.state, "dead");
+});
+
+rigTest("silence of a living channel costs tries: they are used up long before", async (rig) => {
+  rig.device.script({ to: number(0), effect: { type: "hang" } });
+  const [id] = await rig.enqueue(person(0), ["a"]);
+  await rig.start({ ...OPTIONS, sendTimeoutMs: 1_000, maxRetries: 2 });
+  await until(async () => (await rig.pass(1_000), await rig.state(id!) === "dead"), "its end");
+  assert.equal((await rig.db.store.outbox.find(id!))!.reason, "unknown");
+  assert.deepEqual(await rig.outcomes(id!), Array(3).fill("no_answer"));
+});
