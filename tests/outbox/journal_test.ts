@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { makeSignalAccount } from "../../lib/domain/address.ts";
 import { Journal, SEGMENT_BYTES } from "../../lib/outbox/journal.ts";
 
@@ -87,48 +86,4 @@ Deno.test("files stay small: a long journal is continued, and deleted once every
   journal.settled([{ id: 1, requeued: false }]);
   assert.ok(size() <= SEGMENT_BYTES + 4096, `${size()} bytes are left`);
   journal.close();
-});
-
-Deno.test("whatever is written, settled and killed, the journal never forgets a hand-over that is open", () => {
-  const step = fc.oneof(
-    fc.record({ do: fc.constant("hand" as const), row: fc.integer({ min: 1, max: 9 }) }),
-    fc.record({ do: fc.constant("answer" as const), row: fc.integer({ min: 1, max: 9 }) }),
-    fc.record({ do: fc.constant("settle" as const), row: fc.integer({ min: 1, max: 9 }), requeued: fc.boolean() }),
-    fc.record({ do: fc.constant("kill" as const), torn: fc.string({ maxLength: 5 }) }),
-  );
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      using dir = folder();
-      let journal = new Journal(dir.path, account, BOOTED);
-      journal.begin(1);
-      const truth = new Map<number, "handed_over" | "answered">();
-      for (const s of steps) {
-        if (s.do === "hand" && !truth.has(s.row)) {
-          journal.handedOver(s.row, 0, 1);
-          truth.set(s.row, "handed_over");
-        } else if (s.do === "answer" && truth.get(s.row) === "handed_over") {
-          journal.answered(s.row, { outcome: "accepted", remoteId: "1" });
-          truth.set(s.row, "answered");
-        } else if (s.do === "settle" && truth.get(s.row) === "answered") {
-          journal.settled([{ id: s.row, requeued: s.requeued }]);
-          truth.delete(s.row);
-        } else if (s.do === "kill") {
-          journal.close();
-          const last = [...Deno.readDirSync(dir.path)].map((f) => f.name).sort().at(-1)!;
-          Deno.writeTextFileSync(`${dir.path}/${last}`, s.torn.replaceAll("\n", ""), { append: true });
-          const said = new Journal(dir.path, account, BOOTED).read();
-          for (const [row, state] of truth) assert.equal(said(row, 1)?.state, state);
-          // A new process decides every row in one transaction and goes on with an empty slate.
-          truth.clear();
-          for (const { name } of Deno.readDirSync(dir.path)) Deno.removeSync(`${dir.path}/${name}`);
-          journal = new Journal(dir.path, account, BOOTED);
-          journal.begin(1);
-        }
-      }
-      const said = journal.read();
-      for (const [row, state] of truth) assert.equal(said(row, 1)?.state, state);
-      journal.close();
-    }),
-    { numRuns: 200 },
-  );
 });
