@@ -516,9 +516,16 @@ export class Dispatcher implements Service {
     const proven = await this.#unknowns.transcribed(channel.account, store);
     if (proven.length > 0) counters.add("messages_proven_total", proven.length);
     this.#moves.push(...proven);
-    const tries = async (id: number) =>
-      (await store.outbox.find(id))?.timeline.filter(({ outcome }) => outcome === "unknown").length ?? 0;
-    const moves = await this.#unknowns.due(tries);
+    const moves = await this.#unknowns.due(async (id) => {
+      const story = await store.outbox.find(id);
+      return {
+        silences: story?.timeline.filter(({ outcome }) => outcome === "unknown").length ?? 0,
+        expiresAtMs: story?.expiresAtMs,
+        isEmpty: await store.outbox.body(id) === "",
+      };
+    });
+    const implied = moves.filter((move) => move.to === "accepted").length;
+    if (implied > 0) counters.add("messages_proven_total", implied);
     const resent = moves.filter((move) => move.to === "resend" && move.silent).length;
     if (resent > 0) counters.add("messages_resent_total", resent);
     this.#moves.push(...moves);

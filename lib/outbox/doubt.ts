@@ -7,7 +7,7 @@ import { parseAddress } from "../domain/address.ts";
 import type { Attempt } from "../store/port.ts";
 import { type Evidence, fits, type IsMember } from "./evidence.ts";
 import type { Subject } from "./moves.ts";
-import type { Doubtful } from "./transcripts.ts";
+import { type Doubtful, HOSTS_APART_MS } from "./transcripts.ts";
 
 export interface Doubt {
   readonly row: Subject;
@@ -19,6 +19,15 @@ export interface Doubt {
   digest: string | null | undefined;
   /** The timestamp of the transcript that says it was sent, when that alone is no proof: see `Unknowns.transcribed`. */
   tried: string | undefined;
+}
+
+/** What the database knows of such a message. */
+export interface Standing {
+  /** How many of its tries ended `unknown`. */
+  readonly silences: number;
+  /** When it grew too old; undefined: it is not known any more. */
+  readonly expiresAtMs: number | undefined;
+  readonly isEmpty: boolean;
 }
 
 /** What transcripts are compared with. */
@@ -42,4 +51,13 @@ export function fitsDoubt(receipt: Evidence, { row, attempt }: Doubt, isMember: 
 
 export function isForGroup({ row }: Doubt): boolean {
   return parseAddress(row.recipient).kind === "group";
+}
+
+/**
+ * Whether the answer that it had, when tries were left and a newer one of its lane was sent behind it, can only have been
+ * that it was accepted. Other answers stop the lane, or come of what is the same for both; but one that is too old, or empty,
+ * is refused by ourselves, and the lane goes on.
+ */
+export function canOnlyBeAccepted({ attempt }: Doubt, { expiresAtMs, isEmpty }: Standing): boolean {
+  return expiresAtMs !== undefined && expiresAtMs > attempt.endedAtMs + HOSTS_APART_MS && !isEmpty;
 }

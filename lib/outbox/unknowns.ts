@@ -12,7 +12,7 @@ import type { AccountId } from "../domain/address.ts";
 import type { MessageKind, SendOutcome } from "../domain/message.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Attempt, Store } from "../store/port.ts";
-import { type Doubt, doubtful, fitsDoubt, isForGroup } from "./doubt.ts";
+import { canOnlyBeAccepted, type Doubt, doubtful, fitsDoubt, isForGroup, type Standing } from "./doubt.ts";
 import { type Evidence, isFrom, type IsMember } from "./evidence.ts";
 import type { Move, Subject } from "./moves.ts";
 import { type Listening, Patience } from "./patience.ts";
@@ -54,8 +54,8 @@ export class Unknowns {
   readonly #transcripts: Transcripts;
   /** Remote ids that proved a message whose row the database may not know as finished yet. */
   readonly #spoken = new Set<string>();
-  /** The newest message of each group that was proven to have arrived. */
-  readonly #arrived = new Map<string, number>();
+  /** The newest message of each lane that a transcript tells of: the answers to all before it were there. */
+  readonly #newestSent = new Map<string, number>();
   /** When the next message that may be poison can be sent again, monotonic milliseconds. */
   #nextSuspectAtMs = 0;
   /** Something changed that may make a transcript proof. */
@@ -105,31 +105,30 @@ export class Unknowns {
 
   /**
    * Messages that waited long enough, with what becomes of them.
-   * @param unknownTries how many of a message's tries ended unknown; when it throws, nothing has changed
+   * @param look what the database knows of a message; when it throws, nothing has changed
    */
-  async due(unknownTries: (id: number) => Promise<number>): Promise<readonly Move[]> {
+  async due(look: (id: number) => Promise<Standing>): Promise<readonly Move[]> {
     const { clock, maxRetries, unknownPolicy } = this.options;
     const ended = [...this.#waiting.values()].filter(({ endsAtMs }) => endsAtMs() <= clock.monotonicMs());
-    const tries = new Map<number, number>();
-    for (const { row: { id }, attempt } of ended) {
-      // An answer that said "refused" is an answer: the policy is for silence.
-      if (attempt.outcome === "unknown") tries.set(id, await unknownTries(id));
-    }
+    const standings = new Map<Doubt, Standing>();
+    for (const doubt of ended) standings.set(doubt, await look(doubt.row.id));
     const moves: Move[] = [];
-    for (const waiting of ended) {
-      const { row } = waiting;
+    for (const [doubt, standing] of standings) {
+      const { row, attempt } = doubt;
       // It may have been proven while the database was asked.
-      if (this.#waiting.get(row.id) !== waiting) continue;
-      const silences = tries.get(row.id);
-      const held = silences !== undefined &&
+      if (this.#waiting.get(row.id) !== doubt) continue;
+      // An answer that said "refused" is an answer: the policy is for silence.
+      const silent = attempt.outcome === "unknown";
+      if (silent && this.#wasOvertaken(doubt) && row.attempts < maxRetries && canOnlyBeAccepted(doubt, standing)) {
+        moves.push(this.#accepted(doubt, "overtaken", undefined));
+        continue;
+      }
+      const { silences } = standing;
+      const held = silent &&
         (unknownPolicy(row.kind) === "hold" || row.attempts > maxRetries || silences >= UNKNOWN_LIMIT);
-      if (!held && silences !== undefined && silences >= SUSPECT_TRIES && !this.#takeTurn(waiting)) continue;
+      if (silent && !held && silences >= SUSPECT_TRIES && !this.#takeTurn(doubt)) continue;
       this.#waiting.delete(row.id);
-      moves.push(
-        held
-          ? { row, to: "dead", reason: "unknown", attempts: row.attempts }
-          : { row, to: "resend", silent: silences !== undefined },
-      );
+      moves.push(held ? { row, to: "dead", reason: "unknown", attempts: row.attempts } : { row, to: "resend", silent });
     }
     return moves;
   }
@@ -225,19 +224,22 @@ export class Unknowns {
 
   /** Of messages that were sent, those that arrived. @param sent transcripts by message */
   #arrivedOf(sent: ReadonlyMap<number, Transcript>): readonly Move[] {
-    const newest = new Map(this.#arrived);
     for (const id of sent.keys()) {
       const { lane } = this.#waiting.get(id)!.row;
-      newest.set(lane, Math.max(id, newest.get(lane) ?? 0));
+      this.#newestSent.set(lane, Math.max(id, this.#newestSent.get(lane) ?? 0));
     }
     const moves: Move[] = [];
     for (const [id, { remoteId }] of sent) {
-      const waiting = this.#waiting.get(id)!;
-      if (!isForGroup(waiting) || id < newest.get(waiting.row.lane)!) {
-        moves.push(this.#accepted(waiting, "transcript", remoteId));
-      } else waiting.tried = remoteId;
+      const doubt = this.#waiting.get(id)!;
+      doubt.tried = remoteId;
+      if (!isForGroup(doubt) || this.#wasOvertaken(doubt)) moves.push(this.#accepted(doubt, "transcript", remoteId));
     }
     return moves;
+  }
+
+  /** A newer one of its lane was sent: there was an answer to it, which let the next one go. */
+  #wasOvertaken({ row }: Doubt): boolean {
+    return row.id < (this.#newestSent.get(row.lane) ?? 0);
   }
 
   /** Transcripts that proved nothing yet, from when what waits can have been sent. */
@@ -248,19 +250,26 @@ export class Unknowns {
     return this.#transcripts.between(fromMs, untilMs).filter(({ remoteId }) => !this.#spoken.has(remoteId));
   }
 
-  #accepted(waiting: Doubt, reason: "receipt" | "transcript", remoteId: string): Move {
-    const { row, attempt } = waiting;
+  #accepted(
+    { row, attempt }: Doubt,
+    reason: "receipt" | "transcript" | "overtaken",
+    remoteId: string | undefined,
+  ): Move {
     this.#waiting.delete(row.id);
-    this.#spoken.add(remoteId);
-    if (isForGroup(waiting)) this.#arrived.set(row.lane, Math.max(row.id, this.#arrived.get(row.lane) ?? 0));
-    this.#news = true;
+    if (remoteId !== undefined) this.#spoken.add(remoteId);
     const [oldest] = this.#spoken;
     if (this.#spoken.size > MAX_SPOKEN) this.#spoken.delete(oldest!);
     const { detail: _, reason: __, ...times } = attempt;
     return {
       row,
       to: "accepted",
-      attempt: { ...times, endedAtMs: this.options.clock.nowMs(), outcome: "accepted", reason, remoteId },
+      attempt: {
+        ...times,
+        endedAtMs: this.options.clock.nowMs(),
+        outcome: "accepted",
+        reason,
+        ...(remoteId === undefined ? {} : { remoteId }),
+      },
     };
   }
 
@@ -283,6 +292,6 @@ export class Unknowns {
   clear(): void {
     this.#waiting.clear();
     this.#spoken.clear();
-    this.#arrived.clear();
+    this.#newestSent.clear();
   }
 }

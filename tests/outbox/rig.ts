@@ -21,7 +21,7 @@ import { ACCOUNT, GROUP_ID, NUMBER, number, uuid } from "./cast.ts";
 import { Instance, type InstanceOptions } from "./instance.ts";
 
 /** Ahead of the database's clock, so that what was just stored is due although time stands still. */
-const AHEAD_MS = 600_000;
+export const AHEAD_MS = 600_000;
 /** Time that passes from look to look while a test waits: what gathers for a moment goes on. */
 const LOOK_STEP_MS = 25;
 /** Enough for any deadline of a stop. */

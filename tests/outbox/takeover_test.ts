@@ -8,7 +8,7 @@ import type { Device } from "../support/in_process_signal.ts";
 import { until } from "../support/until.ts";
 import { GROUP, NUMBER, number, person, uuid } from "./cast.ts";
 import type { Instance, InstanceOptions } from "./instance.ts";
-import { type Rig, rigTest, texts } from "./rig.ts";
+import { AHEAD_MS, type Rig, rigTest, texts } from "./rig.ts";
 
 const aci = (n: number) => makeAci(uuid(n));
 
@@ -103,6 +103,25 @@ rigTest(
     assert.deepEqual(rig.signal.bodies(uuid(0)), [...texts("a", 4), "a2", "a3", "later"]);
   },
 );
+
+rigTest("a transcript that signal-cli lost: a newer one of the lane says that there was an answer", async (rig) => {
+  const ids = await rig.enqueue(aci(0), texts("a", 4));
+  const [old, newer] = [
+    ...await rig.enqueue(aci(1), ["old"], { maxAgeMs: AHEAD_MS + 8_000 }),
+    ...await rig.enqueue(aci(1), ["newer"]),
+  ];
+  await sendAndDie(rig, 6);
+  const other = rig.signal.addDevice();
+  tell(rig, other, rig.signal.sent.items.filter(({ body }) => body === "a1" || body === "a3" || body === "newer"));
+  await takeOver(rig, other);
+  await rig.reach([...ids, newer!], "accepted", "delivered");
+  // This one may have been refused by ourselves, as too old.
+  await rig.reach([old!], "dead", "accepted", "delivered");
+  assert.deepEqual(rig.signal.bodies(uuid(0)), texts("a", 4));
+  assert.deepEqual(await rig.outcomes(ids[0]!), ["disconnected", "overtaken"]);
+  assert.deepEqual(await rig.outcomes(ids[2]!), ["disconnected", "overtaken"]);
+  assert.ok(!(await rig.outcomes(old!)).includes("overtaken"));
+});
 
 rigTest("a group's transcript says that it was tried: the last one takes a receipt, or goes again", async (rig) => {
   const ids = await rig.enqueue(GROUP, texts("g", 3));

@@ -3,6 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
+import { canOnlyBeAccepted } from "../../lib/outbox/doubt.ts";
+import { HOSTS_APART_MS } from "../../lib/outbox/transcripts.ts";
 import { SUSPECT_TRIES, UNKNOWN_LIMIT, Unknowns } from "../../lib/outbox/unknowns.ts";
 import { ManualClock } from "../support/recording.ts";
 import { person } from "./cast.ts";
@@ -29,7 +31,9 @@ function doubts() {
       attempts: 0,
     }, { handedOverAtMs: clock.nowMs(), endedAtMs: clock.nowMs(), outcome: "unknown", reason: "disconnected" });
   const due = async (tries: (id: number) => Promise<number> = async () => 1) =>
-    (await unknowns.due(tries)).map(({ row, to }) => `${to} ${row.id}`);
+    (await unknowns.due(async (id) => ({ silences: await tries(id), expiresAtMs: undefined, isEmpty: false }))).map((
+      { row, to },
+    ) => `${to} ${row.id}`);
   return { clock, unknowns, add, due };
 }
 
@@ -59,6 +63,30 @@ Deno.test("messages that may be poison are sent again one after another, the oth
   assert.deepEqual(await due(tries), ["resend 2"]);
   await clock.advance(WAIT);
   assert.deepEqual(await due(tries), ["resend 3"]);
+});
+
+Deno.test("an answered message was accepted, unless it may have been too old or was empty", () => {
+  const endedAtMs = 1_000_000;
+  const doubt = {
+    row: {
+      id: 1,
+      lane: "",
+      recipient: person(0),
+      kind: "api",
+      origin: { kind: "api", key: "", generation: 1 },
+      attempts: 0,
+    },
+    attempt: { handedOverAtMs: 0, endedAtMs, outcome: "unknown" },
+    endsAtMs: () => 0,
+    digest: undefined,
+    tried: undefined,
+  } as const;
+  const can = (expiresAtMs: number | undefined, isEmpty = false) =>
+    canOnlyBeAccepted(doubt, { silences: 1, expiresAtMs, isEmpty });
+  assert.equal(can(endedAtMs + HOSTS_APART_MS + 1), true);
+  assert.equal(can(endedAtMs + HOSTS_APART_MS), false);
+  assert.equal(can(endedAtMs + HOSTS_APART_MS + 1, true), false);
+  assert.equal(can(undefined), false);
 });
 
 Deno.test("poison is given up at the limit, without waiting for a turn", async () => {
