@@ -40,6 +40,15 @@ export function testServiceContract(
         await start();
         await Promise.all([stop(), stop()]);
       });
+      await t.step("of two stops at once none ends before it is stopped: it can be started again", async () => {
+        await start();
+        const first = stop();
+        await stop();
+        await start();
+        await first;
+        await assert.rejects(start());
+        await stop();
+      });
       await t.step("of two starts at once one throws, and it runs", async () => {
         const started = await Promise.allSettled([start(), start()]);
         assert.deepEqual(started.map(({ status }) => status), ["fulfilled", "rejected"]);
