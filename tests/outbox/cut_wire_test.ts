@@ -29,8 +29,8 @@ const LEASE_MS = 15_000;
 const TROUBLES = Number(Deno.env.get("TROUBLES") ?? 40);
 /** Fewer would prove nothing. */
 const ENOUGH = 15;
-/** Of all of them, for their length. */
-const FREEZES = 3;
+/** So many of them last as long as a statement may take: few, for their length. */
+const FREEZES = Math.ceil(TROUBLES / 16);
 /** A COMMIT is hit this often, and another statement. */
 const CHANCE = { commit: 0.25, other: 0.03 };
 const DEADLINE_MS = 120_000;
