@@ -66,8 +66,8 @@ export class Dispatcher implements Service {
   readonly #toldLanes = new Set<string>();
   readonly #quiet: (() => void)[] = [];
   #moves: Move[] = [];
-  /** Moves of the transaction that is under way. */
-  #settling: readonly Move[] = [];
+  /** Receipts that the next tick weighs. */
+  #heard: Evidence[] = [];
   readonly #flights: Flights;
   /** Changes whenever {@link #window} is given up: what was handed over before concerns it no more. */
   #grip = Symbol();
@@ -134,13 +134,31 @@ export class Dispatcher implements Service {
     this.#wake.ring();
   }
 
-  /** Receipts that belong to no message whose fate is known: proof, perhaps, for one whose is not. */
+  /**
+   * Receipts that belonged to no finished message when the database was asked: proof, perhaps, for one whose fate is not
+   * known. They are weighed by the next tick. Told again as long as they belong to none, so none is kept here for longer.
+   */
   evidence(evidence: readonly Evidence[]): void {
-    const moves = this.#unknowns.proven(evidence.filter((piece) => !this.#mayBelongToAnother(piece)));
-    if (moves.length === 0) return;
-    this.#o.counters.add("messages_proven_total", moves.length);
-    this.#moves.push(...moves);
+    if (this.#unknowns.size === 0) return;
+    this.#heard.push(...evidence);
     this.#wake.ring();
+  }
+
+  /**
+   * Messages that receipts prove to have arrived. What the receipts speak of is asked here once more: since they were looked up, a
+   * tick may have settled the very message that one belongs to. From here to the end of the tick nothing can.
+   */
+  async #provenByReceipts(): Promise<readonly Move[]> {
+    const { store, channel } = this.#o;
+    const heard = this.#heard;
+    this.#heard = [];
+    if (heard.length === 0 || this.#unknowns.size === 0) return [];
+    const recorded = await store.outbox.recordedRemoteIds(channel.account, [
+      ...new Set(heard.map(({ remoteId }) => remoteId)),
+    ]);
+    return this.#unknowns.proven(
+      heard.filter((piece) => !recorded.has(piece.remoteId) && !this.#mayBelongToAnother(piece)),
+    );
   }
 
   /** What other devices of the account sent: proof, perhaps, for messages that an instance on another host left behind. */
@@ -154,7 +172,7 @@ export class Dispatcher implements Service {
    */
   #mayBelongToAnother(piece: Evidence): boolean {
     if (this.#flights.mayConcern(piece)) return true;
-    for (const move of [...this.#moves, ...this.#settling]) {
+    for (const move of this.#moves) {
       if (!("attempt" in move) || move.attempt === undefined) continue;
       const { remoteId, handedOverAtMs, endedAtMs } = move.attempt;
       if (remoteId === piece.remoteId) return true;
@@ -266,6 +284,7 @@ export class Dispatcher implements Service {
     const { clock, concurrency, channel } = this.#o;
     const { waiting, inFlight, hasReady } = this.#window;
     if (inFlight === 0 || this.pause.remainingMs() > 0 || channel.condition().state === "down") return true;
+    if (this.#heard.length > 0) return true;
     if (this.#tickAtWaiting > 0 && waiting <= this.#tickAtWaiting) return true;
     if (inFlight < concurrency && (waiting === 0 || (this.#news && !hasReady))) return true;
     const [oldest] = this.#moves;
@@ -282,6 +301,7 @@ export class Dispatcher implements Service {
     this.#unknowns.clear();
     this.#laneFaults.clear();
     this.#moves = [];
+    this.#heard = [];
     this.#doubtful = false;
   }
 
@@ -366,7 +386,6 @@ export class Dispatcher implements Service {
     if (rows.length === 0 && moves.length === 0) return this.#selection.mayHaveMore && free > 0;
 
     this.#moves = [];
-    this.#settling = moves;
     const sentAtMs = clock.monotonicMs();
     let done;
     try {
@@ -383,8 +402,6 @@ export class Dispatcher implements Service {
       this.#moves = [...moves, ...this.#moves];
       this.#selection.look();
       throw error;
-    } finally {
-      this.#settling = [];
     }
     this.#storeAway = false;
     this.pause.saved();
@@ -511,15 +528,22 @@ export class Dispatcher implements Service {
     if (next !== undefined) alarm.raise(outcome.reason, "error", `Signal error: ${next} Messages wait, none is lost.`);
   }
 
+  #prove(moves: readonly Move[]): void {
+    if (moves.length > 0) this.#o.counters.add("messages_proven_total", moves.length);
+    this.#moves.push(...moves);
+  }
+
   async #resolveUnknowns(): Promise<void> {
     const { store, channel, counters } = this.#o;
-    const proven = await this.#unknowns.transcribed(channel.account, store);
-    if (proven.length > 0) counters.add("messages_proven_total", proven.length);
-    this.#moves.push(...proven);
+    this.#prove(await this.#unknowns.transcribed(channel.account, store));
+    this.#prove(await this.#provenByReceipts());
     const moves = await this.#unknowns.due(async (id) => {
       const story = await store.outbox.find(id);
+      // A replayed message begins anew, though its timeline goes on.
+      const sinceMs = story === undefined || story.replays === 0 ? 0 : story.createdAtMs;
       return {
-        silences: story?.timeline.filter(({ outcome }) => outcome === "unknown").length ?? 0,
+        silences: story?.timeline.filter(({ outcome, endedAtMs }) => outcome === "unknown" && endedAtMs > sinceMs)
+          .length ?? 0,
         expiresAtMs: story?.expiresAtMs,
         isEmpty: await store.outbox.body(id) === "",
       };

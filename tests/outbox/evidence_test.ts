@@ -71,6 +71,28 @@ rigTest(
   },
 );
 
+rigTest(
+  "a receipt that was looked up before its message was settled is no proof for the message behind it",
+  async (rig) => {
+    rig.device.script({ nth: 2, effect: { type: "hang" } });
+    const [first, second] = await rig.enqueue(GROUP, ["a", "b"]);
+    const one = await rig.start({ ...WAIT, unknownWaitMs: 400, concurrency: 1 });
+    await rig.reach([second!], "unknown");
+    const story = (await rig.db.store.outbox.find(second!))!;
+    const { handedOverAtMs } = story.timeline.at(-1)!;
+    const remoteId = (await rig.db.store.outbox.find(first!))!.remoteId!;
+    // Only so close does it fit at all.
+    assert.ok(handedOverAtMs - Number(remoteId) <= 50, `${handedOverAtMs} ${remoteId}`);
+    // What a look from before the settling of `a` would tell.
+    one.dispatcher.evidence([{ remoteId, from: aci(0) }]);
+    await rig.reach([second!], "accepted");
+    assert.deepEqual(rig.signal.bodies(), ["a", "b"]);
+    assert.equal(rig.counters.total("messages_proven_total"), 0);
+    assert.equal(rig.counters.total("messages_resent_total"), 1);
+  },
+  { realTime: true },
+);
+
 rigTest("evidence from somebody else, or for another time, proves nothing", async (rig) => {
   rig.device.script({ times: 1, effect: { type: "hang" } });
   const [id] = await rig.enqueue(aci(0), ["a"]);
