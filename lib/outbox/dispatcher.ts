@@ -514,7 +514,8 @@ export class Dispatcher implements Service {
       ? { row, to: "given_back" }
       : verdict(row, outcome, times, { maxRetries, random, laneFaults });
     this.#moves.push(move);
-    const goesOn = move.to === "accepted" || move.to === "dead";
+    // A death stops its lane, too, until the database knows: after a reboot it would be sent again, behind what followed it.
+    const goesOn = move.to === "accepted";
     for (const behind of this.#window.answered(row, goesOn)) this.#moves.push({ row: behind, to: "given_back" });
   }
 
