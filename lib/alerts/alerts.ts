@@ -33,8 +33,8 @@ export interface AlertsOptions {
   readonly acceptWithinMs?: number;
 }
 
-/** Troubles whose subject is Signal: telling them over Signal would be no use. */
-const SIGNAL_CAUSES = /^signal_/;
+/** Troubles whose subject is Signal, or our account there: telling them over Signal would be no use. */
+const SIGNAL_CAUSES = /^(signal_.*|proof_required|account_refused)$/;
 /** A blip shorter than this is nobody's business (style, habit 19). */
 const HOLD_MS = 7_000;
 export const DEFAULT_PACE: Pace = {

@@ -33,7 +33,7 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
     reason: "bounded",
   }),
   messages_unknown_total: counter("Requests handed over whose answer never came.", { reason: "bounded" }),
-  messages_proven_total: counter("Messages of unknown fate that a receipt proved to have arrived."),
+  messages_proven_total: counter("Messages of unknown fate that a receipt or a transcript proved to have been sent."),
   receipts_total: counter("Receipts for messages of ours.", { result: ["recorded", "unmatched", "forgotten"] }),
   receive_silence_seconds: { kind: "gauge", help: "For how long nothing was received." },
   receive_canaries_total: counter("Messages to ourselves that test receiving.", {

@@ -176,6 +176,18 @@ Deno.test("trouble of Signal goes by webhook, and into the outbox when there is 
   assert.deepEqual(lone.bodies, ["system_alert: Signal error: signal-cli has gone"]);
 });
 
+Deno.test("what stops the very account that would tell of it goes by webhook at once", async () => {
+  for (const cause of ["proof_required", "account_refused"]) {
+    await using world = new World();
+    const alerts = world.make();
+    await alerts.start();
+    alerts.raise(cause, "error", "Signal wants a captcha solved");
+    await world.pass(alerts, 100);
+    assert.equal(world.posted.length, 1);
+    assert.deepEqual(world.stored, []);
+  }
+});
+
 Deno.test("a stored alert that is not accepted in time goes by webhook too; an accepted one does not", async () => {
   await using world = new World();
   const alerts = world.make();
