@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { type TestDatabase, testDeps } from "../support/databases.ts";
+import type { MysqlOptions } from "../../lib/store/open.ts";
+import { PATIENCE_MS } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
 import type { Trouble } from "../support/mysql_proxy.ts";
 import { Proxied, STATEMENT_TIMEOUT_MS } from "../support/proxied.ts";
 import { RecordingCounters } from "../support/recording.ts";
@@ -126,3 +129,42 @@ everyServer(
     assert.deepEqual(rows.map((row) => Number(row.id)), ids);
   },
 );
+
+everyServer(
+  "a host that loses power in the middle of a transaction keeps nobody from its lease for long",
+  async (db) => {
+    const lease = await leaseOf(db.store);
+    await using proxied = Proxied.open(db, testDeps, { silenceSeconds: 2 });
+    const { proxy, store } = proxied;
+    await store.pulse();
+    proxy.once(/^COMMIT/, { type: "vanish" });
+    const work = store.transaction("x", async (tx) => {
+      await tx.leases.renew(lease, 0);
+      await tx.state.put("a", "1");
+    });
+    await assert.rejects(work);
+    const begunMs = performance.now();
+    const taken = await db.store.leases.acquire(lease.name, "holder-2", TTL_MS);
+    assert.ok(performance.now() - begunMs < PATIENCE_MS);
+    // The transaction was undone: what the lease was before counts.
+    assert.equal(taken.result, "held");
+    assert.equal(await db.store.state.get("a"), undefined);
+  },
+);
+
+everyServer("connections that are kept and not used are not given up by the server", async (db) => {
+  await using proxied = Proxied.open(db, testDeps, { silenceSeconds: 1 });
+  const { store } = proxied;
+  await Promise.all([1, 2, 3].map((n) => store.state.put(`k${n}`, "1")));
+  const connections = async () =>
+    (await db.adminQuery("SELECT id AS n FROM information_schema.processlist WHERE user = ? ORDER BY id", [
+      (db.options as MysqlOptions).user,
+    ])).map((row) => Number(row.n));
+  const before = await connections();
+  const endMs = performance.now() + 3_000;
+  await until(async () => {
+    await store.pulse();
+    return performance.now() > endMs;
+  }, "three times the server's patience");
+  assert.deepEqual(await connections(), before);
+});

@@ -21,11 +21,15 @@ export type Trouble =
   | { readonly type: "freeze_after"; readonly ms: number }
   /** It reaches the server so much later, whether or not anybody still waits for it; the answer does not come back. */
   | { readonly type: "late"; readonly ms: number }
+  /** The power of the client's host goes: the server hears nothing more, not even an end. */
+  | { readonly type: "vanish" }
   /** A COMMIT: the server rolls back, and the answer is a deadlock (1213), as clusters that certify at COMMIT do. */
   | { readonly type: "refuse" };
 
 const COM_QUERY = 0x03;
 const HEADER_BYTES = 4;
+/** Until the proxy ends. */
+const FOR_EVER_MS = 3_600_000;
 
 /** `end` closes both sides. */
 interface Wire {
@@ -126,6 +130,9 @@ export class MysqlProxy implements AsyncDisposable {
           await cut();
         });
         break;
+      case "vanish":
+        await frozen(FOR_EVER_MS);
+        return false;
       case "freeze_before":
         await frozen(trouble.ms);
         return false;

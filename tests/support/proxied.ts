@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { openStore } from "../../lib/store/open.ts";
+import { type MysqlOptions, openStore } from "../../lib/store/open.ts";
 import type { Store } from "../../lib/store/port.ts";
 import type { StoreDeps } from "../../lib/store/store.ts";
 import { type TestDatabase, testDeps } from "./databases.ts";
@@ -16,7 +16,7 @@ export class Proxied implements AsyncDisposable {
   private constructor(readonly proxy: MysqlProxy, readonly store: Store) {}
 
   /** @param db of a server, not SQLite */
-  static open(db: TestDatabase, deps: StoreDeps = testDeps): Proxied {
+  static open(db: TestDatabase, deps: StoreDeps = testDeps, changes: Partial<MysqlOptions> = {}): Proxied {
     const { options } = db;
     if (options.engine !== "mysql") throw new Error("SQLite has no wire");
     const proxy = new MysqlProxy(options);
@@ -26,6 +26,7 @@ export class Proxied implements AsyncDisposable {
       port: proxy.port,
       connectTimeoutMs: STATEMENT_TIMEOUT_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      ...changes,
     }, deps);
     return new Proxied(proxy, store);
   }

@@ -10,7 +10,13 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { type Clock, DeadlineExceeded, within } from "../../runtime/clock.ts";
 import { mapMysqlError } from "./errors.ts";
-import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_STATEMENT_TIMEOUT_MS, type MysqlOptions, serverName } from "./options.ts";
+import {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  DEFAULT_SILENCE_SECONDS,
+  DEFAULT_STATEMENT_TIMEOUT_MS,
+  type MysqlOptions,
+  serverName,
+} from "./options.ts";
 import { missingGrant } from "./permissions.ts";
 
 /** A row lock is waited for no longer than this, seconds: then the whole transaction starts again (1205). */
@@ -25,10 +31,11 @@ const ROW_PARSERS = 500;
 mysql.setMaxParserCache(ROW_PARSERS);
 
 /** Applied to every new connection before its first statement. */
-const SESSION = [
+const session = (silenceSeconds: number) => [
   "SET NAMES utf8mb4",
   `SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, ` +
-  `lock_wait_timeout = ${METADATA_LOCK_WAIT_SECONDS}, ` +
+  `lock_wait_timeout = ${METADATA_LOCK_WAIT_SECONDS}, wait_timeout = ${silenceSeconds}, ` +
+  `net_read_timeout = ${silenceSeconds}, ` +
   // Strict, and without ANSI_QUOTES, NO_BACKSLASH_ESCAPES or PAD_CHAR_TO_FULL_LENGTH, whatever the server prefers.
   "sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
   "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
@@ -40,6 +47,8 @@ export class MysqlConnection implements DatabaseConnection {
   readonly openedAtMs: number;
   /** When it was last given back, on the monotonic clock. */
   idleSinceMs = 0;
+  /** When the server last answered, on the monotonic clock: it gives up connections that are silent. */
+  heardAtMs: number;
   /** Ends statements under way when the connection is cut: the driver would leave their callers waiting. */
   readonly #underWay = new Set<(error: StoreUnavailable) => void>();
   readonly #closed: Promise<void>;
@@ -50,9 +59,10 @@ export class MysqlConnection implements DatabaseConnection {
     private readonly socket: net.Socket,
     private readonly server: string,
     private readonly timeoutMs: number,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.openedAtMs = clock.monotonicMs();
+    this.heardAtMs = this.openedAtMs;
     this.#closed = new Promise((resolve) => socket.once("close", () => resolve()));
     raw.on("error", () => {
       this.broken = true;
@@ -81,7 +91,8 @@ export class MysqlConnection implements DatabaseConnection {
       clock,
     );
     try {
-      await within(connection.#setUp(), timeoutMs, "connecting to the database");
+      const silenceSeconds = options.silenceSeconds ?? DEFAULT_SILENCE_SECONDS;
+      await within(connection.#setUp(silenceSeconds), timeoutMs, "connecting to the database");
       return connection;
     } catch (error) {
       await connection.destroy();
@@ -94,11 +105,11 @@ export class MysqlConnection implements DatabaseConnection {
     }
   }
 
-  async #setUp(): Promise<void> {
+  async #setUp(silenceSeconds: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.raw.connect((error) => error ? reject(error) : resolve());
     });
-    for (const sql of SESSION) await this.#query(sql, []);
+    for (const sql of session(silenceSeconds)) await this.#query(sql, []);
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -108,20 +119,26 @@ export class MysqlConnection implements DatabaseConnection {
     return { rows: [], numAffectedRows: BigInt(affectedRows), insertId: BigInt(insertId) };
   }
 
+  #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
+    return this.#ask((answered) => this.raw.query({ sql, values: values as unknown[] }, answered), timeoutMs);
+  }
+
   /** The deadline is ours: the driver's own leaves its timer behind when the connection breaks. */
-  async #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
+  async #ask(
+    ask: (answered: (error: Error | null, result?: unknown) => void) => void,
+    timeoutMs: number,
+  ): Promise<unknown> {
     if (this.broken) throw new StoreUnavailable("unreachable", `the connection to ${this.server} is lost`);
     let giveUp: ((error: StoreUnavailable) => void) | undefined;
     const answer = new Promise((resolve, reject) => {
       giveUp = reject;
       this.#underWay.add(reject);
-      this.raw.query(
-        { sql, values: values as unknown[] },
-        (error, result) => error === null ? resolve(result) : reject(mapMysqlError(error, this.server)),
-      );
+      ask((error, result) => error === null ? resolve(result) : reject(mapMysqlError(error, this.server)));
     });
     try {
-      return await within(answer, timeoutMs, "a statement");
+      const result = await within(answer, timeoutMs, "a statement");
+      this.heardAtMs = this.clock.monotonicMs();
+      return result;
     } catch (error) {
       const mapped = error instanceof DeadlineExceeded
         ? new StoreUnavailable("timeout", `the database at ${this.server} did not answer within ${timeoutMs} ms`, {
@@ -141,6 +158,11 @@ export class MysqlConnection implements DatabaseConnection {
   /** @throws {StoreUnavailable} when there is no answer within `timeoutMs` */
   async ping(timeoutMs: number): Promise<void> {
     await this.#query("SELECT 1", [], timeoutMs);
+  }
+
+  /** {@link ping} by a packet that is no statement: breaks the silence and counts for nothing. */
+  async nudge(timeoutMs: number): Promise<void> {
+    await this.#ask((answered) => this.raw.ping((error) => answered(error ?? null)), timeoutMs);
   }
 
   // deno-lint-ignore require-yield

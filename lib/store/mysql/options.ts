@@ -31,10 +31,18 @@ export interface MysqlOptions extends StoreOptions {
   readonly connectTimeoutMs?: number;
   /** How long a statement may take before its connection is given up. Default: 20,000. */
   readonly statementTimeoutMs?: number;
+  /** How long the server waits for the next word of a connection, whole seconds. Default: {@link DEFAULT_SILENCE_SECONDS}. */
+  readonly silenceSeconds?: number;
 }
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const DEFAULT_STATEMENT_TIMEOUT_MS = 20_000;
+/**
+ * A host that lost power, or a process that was frozen, in the middle of a transaction keeps its row locks until the server gives the
+ * connection up: eight hours by default, in which nobody could take its leases over. Shorter than the shortest lease that
+ * makes sense and the five seconds that a take-over may last.
+ */
+export const DEFAULT_SILENCE_SECONDS = 12;
 
 /** Where the server is, for texts. */
 export function serverName(options: MysqlOptions): string {

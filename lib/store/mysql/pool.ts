@@ -6,10 +6,15 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { MysqlConnection } from "./connection.ts";
-import { type MysqlOptions, serverName } from "./options.ts";
+import { DEFAULT_SILENCE_SECONDS, type MysqlOptions, serverName } from "./options.ts";
 
-/** A connection that was idle for longer is asked whether it is alive before it is used. */
-const CHECK_AFTER_IDLE_MS = 30_000;
+/**
+ * An idle connection that was silent for this part of what the server allows is nudged when another one is given back, which in a
+ * running service happens at each heartbeat.
+ */
+const NUDGE_AFTER = 0.4;
+/** One that was silent for this part is asked whether it is alive before it is used. */
+const CHECK_AFTER = 0.7;
 /** How long that question may take. */
 const CHECK_TIMEOUT_MS = 2_000;
 /** Connections beyond `poolSize` are kept this long without work. */
@@ -61,6 +66,7 @@ export class MysqlPool {
     connection.idleSinceMs = this.clock.monotonicMs();
     this.#idle.push(connection);
     this.#shrink();
+    this.#nudgeSilent();
   }
 
   /** Never hangs: idle connections are closed, statements under way get a moment, then everything is cut. */
@@ -102,7 +108,7 @@ export class MysqlPool {
         continue;
       }
       this.#busy.add(connection);
-      if (this.clock.monotonicMs() - connection.idleSinceMs < CHECK_AFTER_IDLE_MS) return connection;
+      if (!this.#isSilent(connection, CHECK_AFTER)) return connection;
       try {
         await connection.ping(CHECK_TIMEOUT_MS);
         return connection;
@@ -162,6 +168,26 @@ export class MysqlPool {
     if (this.#closed || this.#total() >= this.options.poolSize + this.options.maxOverflow) return;
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) this.#open().then(waiter.resolve, waiter.reject);
+  }
+
+  #isSilent(connection: MysqlConnection, part: number): boolean {
+    const limitMs = (this.options.silenceSeconds ?? DEFAULT_SILENCE_SECONDS) * 1_000;
+    return this.clock.monotonicMs() - connection.heardAtMs > part * limitMs;
+  }
+
+  /** Those that are kept and not used, so that the server does not give them up. */
+  #nudgeSilent(): void {
+    for (const connection of this.#idle.filter((one) => !one.broken && this.#isSilent(one, NUDGE_AFTER))) {
+      this.#idle.splice(this.#idle.indexOf(connection), 1);
+      this.#busy.add(connection);
+      const { idleSinceMs } = connection;
+      const back = () => {
+        this.release(connection);
+        connection.idleSinceMs = idleSinceMs; // not a use: what is beyond the pool's size still goes in time
+      };
+      // One that does not answer has been cut, and is dismissed by its return.
+      void connection.nudge(CHECK_TIMEOUT_MS).then(back, back);
+    }
   }
 
   #shrink(): void {
