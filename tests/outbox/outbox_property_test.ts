@@ -92,3 +92,13 @@ Deno.test("seed 1003061278: what a recovery of unknown fate made unknown is coun
     { do: "commit", fate: "lost_done" },
   ]);
 });
+
+Deno.test("seed -925521611: a death that a reboot makes unknown lets nothing overtake", async () => {
+  await using db = await openTestStore("sqlite");
+  await play(db, [
+    { do: "enqueue", n: 0, count: 4 },
+    { do: "fault", effect: { type: "error", code: -1 } },
+    { do: "pass", ms: 30 },
+    { do: "reboot" },
+  ], { hosts: 1, lagTurns: 1 });
+});

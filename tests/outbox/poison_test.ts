@@ -43,3 +43,19 @@ rigTest("silence of a living channel costs tries: they are used up long before",
   assert.equal((await rig.db.store.outbox.find(id!))!.reason, "unknown");
   assert.deepEqual(await rig.outcomes(id!), Array(3).fill("no_answer"));
 });
+
+rigTest("a message that was given up as poison and is replayed has all its tries again", async (rig) => {
+  rig.device.script({ to: number(0), effect: { type: "hang" } });
+  const [id] = await rig.enqueue(person(0), ["a"]);
+  await killWhileSending(rig, id!);
+  const [replayed] = await rig.deadLetters().replay([id!]);
+  assert.equal(await killWhileSending(rig, replayed!.newId), UNKNOWN_LIMIT);
+});
+
+rigTest("a message that was given up as poison and is replayed has all its tries again", async (rig) => {
+  rig.device.script({ to: number(0), effect: { type: "hang" } });
+  const [id] = await rig.enqueue(person(0), ["a"]);
+  await killWhileSending(rig, id!);
+  const [replayed] = await rig.deadLetters().replay([id!]);
+  assert.equal(await killWhileSending(rig, replayed!.newId), UNKNOWN_LIMIT);
+});
