@@ -51,11 +51,3 @@ rigTest("a message that was given up as poison and is replayed has all its tries
   const [replayed] = await rig.deadLetters().replay([id!]);
   assert.equal(await killWhileSending(rig, replayed!.newId), UNKNOWN_LIMIT);
 });
-
-rigTest("a message that was given up as poison and is replayed has all its tries again", async (rig) => {
-  rig.device.script({ to: number(0), effect: { type: "hang" } });
-  const [id] = await rig.enqueue(person(0), ["a"]);
-  await killWhileSending(rig, id!);
-  const [replayed] = await rig.deadLetters().replay([id!]);
-  assert.equal(await killWhileSending(rig, replayed!.newId), UNKNOWN_LIMIT);
-});
