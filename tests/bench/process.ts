@@ -6,7 +6,6 @@
 
 /** Kernel ticks per second in `/proc/PID/stat`; 100 on every Linux that Deno runs on. */
 const TICKS_PER_SECOND = 100;
-const MIB = 1024 * 1024;
 
 /** Processor time used so far, user and system, seconds. */
 export function cpuSeconds(pid: number): number {
@@ -16,10 +15,10 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Resident memory now, MiB. */
-export function residentMib(pid: number): number {
+/** Resident memory now, MB of 10^6 bytes; the kernel's "kB" are 1,024. */
+export function residentMb(pid: number): number {
   const match = /^VmRSS:\s*([0-9]+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
-  return Number(match?.[1]) * 1024 / MIB;
+  return Number(match?.[1]) * 1_024 / 1e6;
 }
 
 /** One line on the machine. */
