@@ -45,10 +45,6 @@ const SETTLE_DEADLINE_MS = 3_000;
  * answers are likely to be here before the search, which would only be a statement more.
  */
 const BACKLOG = 1 / 8;
-/** With a full window, the part of it that is still to be handed over when the next transaction begins. */
-const OVERLAP = 3 / 8;
-/** A window counts as full from this part of it on. */
-const FULL = 3 / 4;
 /** Lanes remembered in memory as having been told of in the database. */
 const REMEMBERED_LANES = 20_000;
 
@@ -82,8 +78,6 @@ export class Dispatcher implements Service {
   #firstMoveAtMs = 0;
   /** Something was enqueued, or became due, since the last search. */
   #news = false;
-  /** With so many rows left to hand over, the next transaction begins. */
-  #tickAtWaiting = 0;
   #clockOffsetMs = 0;
   #nextExpiryLookMs = 0;
   #running: { stopping: boolean; readonly giveUp: AbortController; readonly loop: Promise<void> } | undefined;
@@ -278,14 +272,13 @@ export class Dispatcher implements Service {
   /**
    * Whether the next transaction is worth its cost now. It costs about the same for one row as for a full window, so answers
    * are gathered until there is nothing left to hand over, or for {@link SETTLE_WITHIN_MS}; a message that comes alone
-   * waits for nothing. In a backlog it begins a little earlier, so that there is something to hand over while it runs.
+   * waits for nothing.
    */
   #tickIsDue(): boolean {
     const { clock, concurrency, channel } = this.#o;
     const { waiting, inFlight, hasReady } = this.#window;
     if (inFlight === 0 || this.pause.remainingMs() > 0 || channel.condition().state === "down") return true;
     if (this.#heard.length > 0) return true;
-    if (this.#tickAtWaiting > 0 && waiting <= this.#tickAtWaiting) return true;
     if (inFlight < concurrency && (waiting === 0 || (this.#news && !hasReady))) return true;
     const [oldest] = this.#moves;
     if (oldest === undefined) return false;
@@ -367,7 +360,6 @@ export class Dispatcher implements Service {
   /** Settles and marks, in one transaction. @returns false when there was nothing to do */
   async #tick(lease: Lease, stopping: boolean): Promise<boolean> {
     const { store, channel, journal, clock, counters, sendWindow } = this.#o;
-    this.#tickAtWaiting = 0;
     await this.#resolveUnknowns();
     await this.#lookForExpired();
     const open = !stopping && this.pause.remainingMs() === 0 && channel.condition().state !== "down";
@@ -427,14 +419,12 @@ export class Dispatcher implements Service {
     return true;
   }
 
-  /** While there is a backlog, the next transaction is prepared while the present rows are handed over. */
+  /** While there is a backlog, what follows is searched for while the present rows are handed over. */
   #lookAhead(marked: number): void {
     const { sendWindow, concurrency, clock } = this.#o;
-    const isFull = this.#window.waiting + this.#window.inFlight >= sendWindow * FULL;
-    this.#tickAtWaiting = isFull ? Math.floor(sendWindow * OVERLAP) : 0;
     if (marked < sendWindow * BACKLOG) return;
-    // What is still here when the next transaction begins keeps its place in the window.
-    const limit = Math.max(1, sendWindow - this.#tickAtWaiting - concurrency);
+    // What is still in flight when the next transaction begins keeps its place in the window.
+    const limit = Math.max(1, sendWindow - concurrency + 1);
     this.#selection.searchAhead(this.#window, limit, clock.nowMs() + this.#clockOffsetMs, this.#blockedLanes());
   }
 

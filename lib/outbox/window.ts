@@ -20,6 +20,11 @@ export class Window {
   readonly #lanes = new Map<string, Lane>();
   /** Lanes with something to hand over and nothing in flight, in turn. */
   readonly #ready: string[] = [];
+  /**
+   * Those of them with more than one row waiting. They go first: a lane hands over one at a time, so the window is empty when its
+   * longest lane is.
+   */
+  readonly #readyLong: string[] = [];
   #size = 0;
   #inFlight = 0;
   #waiting = 0;
@@ -34,7 +39,7 @@ export class Window {
   }
   /** Whether {@link take} would give a row. */
   get hasReady(): boolean {
-    return this.#ready.length > 0;
+    return this.#ready.length + this.#readyLong.length > 0;
   }
   get inFlight(): number {
     return this.#inFlight;
@@ -69,6 +74,7 @@ export class Window {
    */
   add(rows: readonly OutboxRow[]): readonly OutboxRow[] {
     const back: OutboxRow[] = [];
+    const idle = new Set([...this.#ready, ...this.#readyLong]);
     for (const row of rows) {
       let lane = this.#lanes.get(row.lane);
       if (lane === undefined) {
@@ -83,14 +89,17 @@ export class Window {
       }
       lane.waiting.push(row);
       this.#waiting++;
-      if (lane.waiting.length === 1 && lane.inFlight === undefined) this.#ready.push(row.lane);
+    }
+    for (const name of new Set(rows.map((row) => row.lane))) {
+      const lane = this.#lanes.get(name)!;
+      if (lane.waiting.length > 0 && lane.inFlight === undefined && !idle.has(name)) this.#isReady(name, lane);
     }
     return back;
   }
 
   /** The next row to hand over, which is then in flight; undefined when every lane is empty or has one in flight. */
   take(): OutboxRow | undefined {
-    const name = this.#ready.shift();
+    const name = this.#readyLong.shift() ?? this.#ready.shift();
     if (name === undefined) return undefined;
     const lane = this.#lanes.get(name)!;
     const row = lane.waiting.shift()!;
@@ -111,7 +120,7 @@ export class Window {
     lane.unsettled.add(row.id);
     this.#inFlight--;
     if (goesOn && !lane.stopped) {
-      if (lane.waiting.length > 0) this.#ready.push(row.lane);
+      if (lane.waiting.length > 0) this.#isReady(row.lane, lane);
       return [];
     }
     lane.stopped = true;
@@ -133,6 +142,7 @@ export class Window {
       rows.push(...waiting);
     }
     this.#ready.length = 0;
+    this.#readyLong.length = 0;
     this.#waiting = 0;
     return rows;
   }
@@ -145,6 +155,10 @@ export class Window {
     if (lane.unsettled.size === 0 && lane.inFlight === undefined && lane.waiting.length === 0) {
       this.#lanes.delete(row.lane);
     }
+  }
+
+  #isReady(name: string, { waiting }: Lane): void {
+    (waiting.length > 1 ? this.#readyLong : this.#ready).push(name);
   }
 
   /** How many more rows each lane with rows here may take. */
@@ -163,6 +177,7 @@ export class Window {
   clear(): void {
     this.#lanes.clear();
     this.#ready.length = 0;
+    this.#readyLong.length = 0;
     this.#size = 0;
     this.#inFlight = 0;
     this.#waiting = 0;
