@@ -268,10 +268,10 @@ export class Story implements AsyncDisposable {
     }
     const sent = rig.signal.bodies();
     const doubled = sent.length - new Set(sent).size;
-    // What a process was about to count goes with it; while none is killed, the metric says the same.
+    // What a process was about to count goes with it; while none is killed, the metric leaves none out.
     const [row] = await rig.db.adminQuery("SELECT COUNT(*) AS n FROM outbox_attempts WHERE outcome = 'unknown'");
     const unknown = Number(row!["n"]);
-    if (this.#kills === 0) assert.equal(rig.counters.total("messages_unknown_total"), unknown, rig.log.text());
+    if (this.#kills === 0) assert.ok(rig.counters.total("messages_unknown_total") >= unknown, rig.log.text());
     assert.ok(doubled <= unknown, `${doubled} doubled, ${unknown} unknown: ${sent}\n${rig.log.text()}`);
     for (const { id, body, mayBeDropped, sentBeforeDrop } of this.#messages) {
       const { state, attempts } = (await rig.db.store.outbox.find(id))!;
