@@ -27,6 +27,11 @@ const GATHER_MS = 150;
 const PATIENCE_MS = 120_000;
 /** Between two looks for unmatched ones, milliseconds. */
 const LOOK_AGAIN_MS = 2_000;
+/**
+ * A receipt becomes evidence so long after it came, milliseconds. People acknowledge also what the owner typed on the phone; the
+ * transcript that says so comes by itself and may come later than the receipt.
+ */
+export const TRANSCRIPT_GRACE_MS = 1_000;
 /** Receipts held in memory; beyond it the oldest go, counted. */
 const MAX_HELD = 20_000;
 /** Receipts of one transaction. */
@@ -48,6 +53,7 @@ interface Held {
   readonly fromNumber: Address | undefined;
   readonly kind: "delivered" | "read";
   readonly atMs: number;
+  readonly heardAtMs: number;
   readonly giveUpAtMs: number;
 }
 
@@ -59,6 +65,8 @@ export interface ReceiptsOptions {
   readonly counters: Counters;
   /** Receipts that belong to no message whose fate is known. Must not throw. */
   readonly onEvidence: (evidence: readonly Evidence[]) => void;
+  /** Default {@link TRANSCRIPT_GRACE_MS}. */
+  readonly graceMs?: number;
 }
 
 export class Receipts extends LoopService {
@@ -73,7 +81,7 @@ export class Receipts extends LoopService {
 
   /** Takes receipts in; never waits. */
   add(receipts: readonly ReceiptNotice[]): void {
-    const giveUpAtMs = this.options.clock.monotonicMs() + PATIENCE_MS;
+    const heardAtMs = this.options.clock.monotonicMs();
     for (const { from, fromNumber, kind, timestamps, whenMs } of receipts) {
       for (const timestamp of timestamps) {
         this.#held.push({
@@ -82,7 +90,8 @@ export class Receipts extends LoopService {
           fromNumber,
           kind: kind === "delivery" ? "delivered" : "read",
           atMs: whenMs,
-          giveUpAtMs,
+          heardAtMs,
+          giveUpAtMs: heardAtMs + PATIENCE_MS,
         });
       }
     }
@@ -93,7 +102,7 @@ export class Receipts extends LoopService {
   protected async loop(signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     while (!signal.aborted) {
-      await this.#wake.wait(this.#held.length > 0 ? LOOK_AGAIN_MS : Number.MAX_SAFE_INTEGER, signal);
+      await this.#wake.wait(this.#nextLookMs(), signal);
       await clock.sleepMs(GATHER_MS, signal);
       await this.#record();
     }
@@ -109,8 +118,9 @@ export class Receipts extends LoopService {
         const unmatched = await store.outbox.recordReceipts(account, batch);
         const open = batch.filter((receipt) => unmatched.has(receipt.remoteId));
         counters.add("receipts_total", batch.length - open.length, { result: "recorded" });
-        if (open.length > 0) onEvidence(open);
         const nowMs = clock.monotonicMs();
+        const ripe = open.filter((receipt) => !this.#isYoung(receipt, nowMs));
+        if (ripe.length > 0) onEvidence(ripe);
         const patient = open.filter((receipt) => receipt.giveUpAtMs > nowMs);
         if (patient.length < open.length) {
           counters.add("receipts_total", open.length - patient.length, { result: "unmatched" });
@@ -125,6 +135,16 @@ export class Receipts extends LoopService {
     }
     this.#held = [...left, ...this.#held];
     this.#bound();
+  }
+
+  #isYoung({ heardAtMs }: Held, nowMs: number): boolean {
+    return nowMs - heardAtMs < (this.options.graceMs ?? TRANSCRIPT_GRACE_MS);
+  }
+
+  #nextLookMs(): number {
+    if (this.#held.length === 0) return Number.MAX_SAFE_INTEGER;
+    const nowMs = this.options.clock.monotonicMs();
+    return this.#held.some((held) => this.#isYoung(held, nowMs)) ? TRANSCRIPT_GRACE_MS : LOOK_AGAIN_MS;
   }
 
   #bound(): void {

@@ -151,6 +151,7 @@ export class Instance {
       log,
       counters,
       onEvidence: (evidence) => this.dispatcher.evidence(evidence),
+      graceMs: 0,
     });
   }
 
