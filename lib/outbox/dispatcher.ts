@@ -13,7 +13,7 @@ import { describeError } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
 import type { Lease, OutboxRow, StoreTx } from "../store/port.ts";
-import { type Evidence, fits } from "./evidence.ts";
+import type { Evidence } from "./evidence.ts";
 import { Flights } from "./flights.ts";
 import { carryOut, type Move, type Subject, verdict } from "./moves.ts";
 import type { DispatcherOptions } from "./options.ts";
@@ -22,6 +22,7 @@ import { recover } from "./recovery.ts";
 import { Selection } from "./selection.ts";
 import type { TranscriptNotice } from "./transcripts.ts";
 import { Unknowns } from "./unknowns.ts";
+import { Weighing } from "./weighing.ts";
 import { Window } from "./window.ts";
 
 export type { DispatcherOptions } from "./options.ts";
@@ -62,9 +63,8 @@ export class Dispatcher implements Service {
   readonly #toldLanes = new Set<string>();
   readonly #quiet: (() => void)[] = [];
   #moves: Move[] = [];
-  /** Receipts that the next tick weighs. */
-  #heard: Evidence[] = [];
   readonly #flights: Flights;
+  readonly #weighing: Weighing;
   /** Changes whenever {@link #window} is given up: what was handed over before concerns it no more. */
   #grip = Symbol();
   #lease: Lease | undefined;
@@ -91,6 +91,12 @@ export class Dispatcher implements Service {
     this.#selection = new Selection({ store, account: channel.account, pacing, exempt, laneWindow });
     this.#unknowns = new Unknowns(options);
     this.#flights = new Flights(options);
+    this.#weighing = new Weighing({
+      ...options,
+      account: channel.account,
+      unknowns: this.#unknowns,
+      flights: this.#flights,
+    });
   }
 
   async start(): Promise<void> {
@@ -128,53 +134,14 @@ export class Dispatcher implements Service {
     this.#wake.ring();
   }
 
-  /**
-   * Receipts that belonged to no finished message when the database was asked: proof, perhaps, for one whose fate is not
-   * known. They are weighed by the next tick. Told again as long as they belong to none, so none is kept here for longer.
-   */
+  /** Receipts that belong to no message whose fate is known: proof, perhaps, for one whose is not. The next tick weighs them. */
   evidence(evidence: readonly Evidence[]): void {
-    if (this.#unknowns.size === 0) return;
-    this.#heard.push(...evidence);
-    this.#wake.ring();
-  }
-
-  /**
-   * Messages that receipts prove to have arrived. What the receipts speak of is asked here once more: since they were looked up, a
-   * tick may have settled the very message that one belongs to. From here to the end of the tick nothing can.
-   */
-  async #provenByReceipts(): Promise<readonly Move[]> {
-    const { store, channel } = this.#o;
-    const heard = this.#heard;
-    this.#heard = [];
-    if (heard.length === 0 || this.#unknowns.size === 0) return [];
-    const recorded = await store.outbox.recordedRemoteIds(channel.account, [
-      ...new Set(heard.map(({ remoteId }) => remoteId)),
-    ]);
-    return this.#unknowns.proven(
-      heard.filter((piece) => !recorded.has(piece.remoteId) && !this.#mayBelongToAnother(piece)),
-    );
+    if (this.#weighing.hear(evidence)) this.#wake.ring();
   }
 
   /** What other devices of the account sent: proof, perhaps, for messages that an instance on another host left behind. */
   transcripts(transcripts: readonly TranscriptNotice[]): void {
     if (this.#unknowns.heard(transcripts)) this.#wake.ring();
-  }
-
-  /**
-   * Whether the evidence may speak of a message whose outcome the database does not know yet. Then it proves nothing now;
-   * it comes again as long as it belongs to no message.
-   */
-  #mayBelongToAnother(piece: Evidence): boolean {
-    if (this.#flights.mayConcern(piece)) return true;
-    for (const move of this.#moves) {
-      if (!("attempt" in move) || move.attempt === undefined) continue;
-      const { remoteId, handedOverAtMs, endedAtMs } = move.attempt;
-      if (remoteId === piece.remoteId) return true;
-      if (move.to === "unknown" && fits(piece, move.row.recipient, handedOverAtMs, endedAtMs, this.#o.isMember)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** Resolves when nothing is due any more, or after `timeoutMs`. */
@@ -278,7 +245,7 @@ export class Dispatcher implements Service {
     const { clock, concurrency, channel } = this.#o;
     const { waiting, inFlight, hasReady } = this.#window;
     if (inFlight === 0 || this.pause.remainingMs() > 0 || channel.condition().state === "down") return true;
-    if (this.#heard.length > 0) return true;
+    if (this.#weighing.isDue) return true;
     if (inFlight < concurrency && (waiting === 0 || (this.#news && !hasReady))) return true;
     const [oldest] = this.#moves;
     if (oldest === undefined) return false;
@@ -294,7 +261,7 @@ export class Dispatcher implements Service {
     this.#unknowns.clear();
     this.#laneFaults.clear();
     this.#moves = [];
-    this.#heard = [];
+    this.#weighing.clear();
     this.#doubtful = false;
   }
 
@@ -360,7 +327,7 @@ export class Dispatcher implements Service {
   /** Settles and marks, in one transaction. @returns false when there was nothing to do */
   async #tick(lease: Lease, stopping: boolean): Promise<boolean> {
     const { store, channel, journal, clock, counters, sendWindow } = this.#o;
-    await this.#resolveUnknowns();
+    await this.#weighing.decide(this.#moves);
     await this.#lookForExpired();
     const open = !stopping && this.pause.remainingMs() === 0 && channel.condition().state !== "down";
     if (!open) this.#takeBack();
@@ -517,33 +484,6 @@ export class Dispatcher implements Service {
     log.info("The account pauses", { reason: outcome.reason, pauseMs, breaker: this.pause.breakerState() });
     const next = PAUSE_NEXT_STEP[outcome.reason];
     if (next !== undefined) alarm.raise(outcome.reason, "error", `Signal error: ${next} Messages wait, none is lost.`);
-  }
-
-  #prove(moves: readonly Move[]): void {
-    if (moves.length > 0) this.#o.counters.add("messages_proven_total", moves.length);
-    this.#moves.push(...moves);
-  }
-
-  async #resolveUnknowns(): Promise<void> {
-    const { store, channel, counters } = this.#o;
-    this.#prove(await this.#unknowns.transcribed(channel.account, store));
-    this.#prove(await this.#provenByReceipts());
-    const moves = await this.#unknowns.due(async (id) => {
-      const story = await store.outbox.find(id);
-      // A replayed message begins anew, though its timeline goes on.
-      const sinceMs = story === undefined || story.replays === 0 ? 0 : story.createdAtMs;
-      return {
-        silences: story?.timeline.filter(({ outcome, endedAtMs }) => outcome === "unknown" && endedAtMs > sinceMs)
-          .length ?? 0,
-        expiresAtMs: story?.expiresAtMs,
-        isEmpty: await store.outbox.body(id) === "",
-      };
-    });
-    const implied = moves.filter((move) => move.to === "accepted").length;
-    if (implied > 0) counters.add("messages_proven_total", implied);
-    const resent = moves.filter((move) => move.to === "resend" && move.silent).length;
-    if (resent > 0) counters.add("messages_resent_total", resent);
-    this.#moves.push(...moves);
   }
 
   /** Who was written to before is remembered, for the limit on first messages to new people. */
