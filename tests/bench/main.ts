@@ -14,7 +14,7 @@ import type { Measure } from "./measure.ts";
 import { drain, drainWithHistory, oneRecipient } from "./measures/drain.ts";
 import { inbound } from "./measures/inbound.ts";
 import { orderByPolling, orderByWake, ordersDrain } from "./measures/orders.ts";
-import { idle, memory, startToReady } from "./measures/standing.ts";
+import { idle, memory, soak, startToReady } from "./measures/standing.ts";
 import { load, machine } from "./process.ts";
 import { render, type Report } from "./report.ts";
 
@@ -29,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   orderByPolling,
   idle,
   memory,
+  soak,
 ];
 const DEFAULT_RUNS = 5;
 const COMMON = [
@@ -41,7 +42,7 @@ const USAGE = `Measures the service; conditions are printed beside each figure.
   deno task bench [options]
 
   --only NAME,…    ${MEASURES.map((measure) => measure.name).join(", ")}
-                   (memory takes minutes and runs only when it is named)
+                   (memory and soak take minutes and run only when they are named)
   --db NAME,…      ${ENGINES.join(", ")} (default: all that are here)
   --runs N         median of so many runs (default ${DEFAULT_RUNS})
   --binary PATH    a compiled program instead of the sources

@@ -21,6 +21,12 @@ export function residentMb(pid: number): number {
   return Number(match?.[1]) * 1_024 / 1e6;
 }
 
+/** Of {@link residentMb} what is no file's: heaps and stacks. The rest are pages of the program, which the kernel may drop. */
+export function anonymousMb(pid: number): number {
+  const match = /^RssAnon:\s*([0-9]+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+  return Number(match?.[1]) * 1_024 / 1e6;
+}
+
 /** One line on the machine. */
 export function machine(): string {
   const model = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? "unknown processor";

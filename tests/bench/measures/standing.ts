@@ -4,13 +4,14 @@
  * @module
  */
 import type { Measure } from "../measure.ts";
-import { cpuSeconds, residentMb } from "../process.ts";
+import { anonymousMb, cpuSeconds, residentMb } from "../process.ts";
 import { Rig, sleep } from "../rig.ts";
 import { enqueue } from "./drain.ts";
 
 const IDLE_SECONDS = 40;
 const MEMORY_MESSAGES = 100_000;
 const MEMORY_BATCH = 10_000;
+const SOAK_MINUTES = 30;
 /** The collector has given back by then what it gives back without work. */
 const RESTED_SECONDS = 60;
 
@@ -40,6 +41,43 @@ export const idle: Measure = {
       cpu: used / elapsedSeconds * 100,
       memory: residentMb(pid),
       ...(counted ? { statements: asked / elapsedSeconds * 60 } : {}),
+    };
+  },
+};
+
+export const soak: Measure = {
+  name: "soak",
+  method: `${SOAK_MINUTES} minutes without work, looked at once a minute; the service's process alone`,
+  long: true,
+  figures: [
+    { key: "cpu", label: "30 idle minutes: share of a core", unit: "%", target: { atMost: 1 } },
+    { key: "end", label: "30 idle minutes: resident at the end", unit: "MB", target: { atMost: 100 } },
+    { key: "growth", label: "30 idle minutes: last third to middle third", unit: "%", target: { atMost: 5 } },
+  ],
+  async run(engine, { quick, note }) {
+    await using rig = await Rig.create(engine);
+    await rig.startIdle();
+    const { pid } = rig.service;
+    const cpu = cpuSeconds(pid);
+    const startedAtMs = performance.now();
+    const course: number[] = [];
+    const anonymous: number[] = [];
+    for (let minute = 0; minute < SOAK_MINUTES; minute++) {
+      await sleep(quick ? 200 : 60_000);
+      course.push(residentMb(pid));
+      anonymous.push(anonymousMb(pid));
+      console.error(
+        `${engine.name} ${minute + 1} min: ${course.at(-1)!.toFixed(1)} MB (${anonymous.at(-1)!.toFixed(1)})`,
+      );
+    }
+    const elapsedSeconds = (performance.now() - startedAtMs) / 1_000;
+    const third = Math.floor(SOAK_MINUTES / 3);
+    const shown = (values: readonly number[]) => values.map((value) => value.toFixed(0)).join(" ");
+    note(`MB after each minute: ${shown(course)}; of them not pages of files: ${shown(anonymous)}`);
+    return {
+      cpu: (cpuSeconds(pid) - cpu) / elapsedSeconds * 100,
+      end: course.at(-1)!,
+      growth: (mean(course.slice(-third)) / mean(course.slice(third, 2 * third)) - 1) * 100,
     };
   },
 };
@@ -89,7 +127,6 @@ export const memory: Measure = {
       course.push(residentMb(pid));
       if (done >= total / 2) samples.push(course.at(-1)!);
     }
-    const mean = (some: readonly number[]) => some.reduce((sum, value) => sum + value, 0) / some.length;
     const fifth = Math.ceil(samples.length / 5);
     const middle = mean(samples);
     await sleep((quick ? 5 : RESTED_SECONDS) * 1_000);
@@ -102,3 +139,7 @@ export const memory: Measure = {
     };
   },
 };
+
+function mean(some: readonly number[]): number {
+  return some.reduce((sum, value) => sum + value, 0) / some.length;
+}
