@@ -8,10 +8,20 @@ import { FaultBook, type FaultRule } from "./faults.ts";
 import { Appender, readIfThere, replaceFile, stamp } from "./files.ts";
 import { FolderMailbox } from "./folder_mailbox.ts";
 import { parseWorld, type WorldState } from "./state.ts";
-import type { AccountMemory, Inbound, SentRecord, World } from "./world.ts";
+import {
+  type AccountMemory,
+  applyChange,
+  emptyMemory,
+  type Inbound,
+  type MemoryChange,
+  type SentRecord,
+  type World,
+} from "./world.ts";
 
 /** How often the files are looked at when no notice came. A notice usually comes within a millisecond. */
 const POLL_MS = 50;
+/** Two changes of a folder that come closer together can bear the same time; the kernel's grain is 10 ms at most. */
+const MTIME_GRAIN_MS = 50;
 
 export class FolderWorld implements World {
   readonly faults: FaultBook;
@@ -22,13 +32,15 @@ export class FolderWorld implements World {
   readonly #inbound: Appender;
   readonly #mailboxes = new Map<string, FolderMailbox>();
   readonly #memories = new Map<string, AccountMemory>();
-  readonly #unsaved = new Set<string>();
+  readonly #changes = new Map<string, Appender>();
   readonly #listeners = new Set<() => void>();
   readonly #stamps = new Map<string, string>();
   readonly #locks = new Set<Deno.FsFile>();
   #state: WorldState = parseWorld({});
   #lastTimestamp = 0;
   #seq = 0;
+  /** When something last came into the folder or went, as its file system says. */
+  #folderAtMs = 0;
   #poll: ReturnType<typeof setInterval> | undefined;
   #watcher: Deno.FsWatcher | undefined;
 
@@ -77,8 +89,13 @@ export class FolderWorld implements World {
       this.#state = parseWorld(JSON.parse(readIfThere(`${this.folder}/world.json`) ?? "{}"));
       for (const listener of [...this.#listeners]) listener();
     }
-    const json = this.#changed("faults.json");
-    const lines = this.#changed("faults.jsonl");
+    // Looked at for every piece of input, so an absent file must be cheap: nothing new can be in a folder that stands still.
+    const { mtime } = Deno.statSync(this.folder);
+    const stands = mtime !== null && mtime.getTime() === this.#folderAtMs &&
+      Date.now() - this.#folderAtMs > MTIME_GRAIN_MS;
+    this.#folderAtMs = mtime?.getTime() ?? 0;
+    const json = this.#changed("faults.json", stands);
+    const lines = this.#changed("faults.jsonl", stands);
     if (json || lines) this.faults.replace(this.#rules());
   }
 
@@ -110,21 +127,26 @@ export class FolderWorld implements World {
   memory(account: string): AccountMemory {
     let memory = this.#memories.get(account);
     if (!memory) {
-      const stored = readIfThere(`${this.folder}/memory-${account}.json`);
-      memory = {
-        deregistered: false,
-        keys: {},
-        numbers: {},
-        solved: [],
-        ...(stored ? JSON.parse(stored) : {}),
-      } as AccountMemory;
+      memory = emptyMemory();
+      for (const line of (readIfThere(`${this.folder}/memory-${account}.jsonl`) ?? "").split("\n")) {
+        const change = line === "" ? undefined : parsed(line);
+        if (change !== undefined) applyChange(memory, change);
+      }
       this.#memories.set(account, memory);
     }
     return memory;
   }
 
-  saveMemory(account: string): void {
-    this.#unsaved.add(account);
+  remember(account: string, change: MemoryChange): void {
+    applyChange(this.memory(account), change);
+    let appender = this.#changes.get(account);
+    if (!appender) {
+      appender = new Appender(`${this.folder}/memory-${account}.jsonl`);
+      // Ends a line that a kill cut.
+      appender.line("");
+      this.#changes.set(account, appender);
+    }
+    appender.line(JSON.stringify(change));
   }
 
   nextTimestamp(): number {
@@ -147,10 +169,7 @@ export class FolderWorld implements World {
     this.#sent.flush();
     this.#fired.flush();
     this.#requests.flush();
-    for (const account of this.#unsaved) {
-      replaceFile(`${this.folder}/memory-${account}.json`, JSON.stringify(this.memory(account)));
-    }
-    this.#unsaved.clear();
+    for (const appender of this.#changes.values()) appender.flush();
     if (this.#inbound.flush()) this.#look();
   }
 
@@ -175,15 +194,20 @@ export class FolderWorld implements World {
     clearInterval(this.#poll);
     this.#watcher?.close();
     this.#watcher = undefined;
-    for (const appender of [this.#sent, this.#fired, this.#requests, this.#inbound]) appender.close();
+    for (const appender of [this.#sent, this.#fired, this.#requests, this.#inbound, ...this.#changes.values()]) {
+      appender.close();
+    }
     for (const mailbox of this.#mailboxes.values()) mailbox.close();
     for (const file of this.#locks) file.close();
   }
 
-  #changed(name: string): boolean {
+  /** @param stands no file came or went since it was last looked for */
+  #changed(name: string, stands = false): boolean {
+    if (stands && !this.#stamps.has(name)) return false;
     const now = stamp(`${this.folder}/${name}`);
     if (now === (this.#stamps.get(name) ?? "")) return false;
-    this.#stamps.set(name, now);
+    if (now === "") this.#stamps.delete(name);
+    else this.#stamps.set(name, now);
     return true;
   }
 
@@ -209,5 +233,14 @@ export class FolderWorld implements World {
     (async () => {
       for await (const _ of watcher) this.#look();
     })();
+  }
+}
+
+/** A line of memory; undefined for one that a kill cut. */
+function parsed(line: string): MemoryChange | undefined {
+  try {
+    return JSON.parse(line) as MemoryChange;
+  } catch {
+    return undefined;
   }
 }

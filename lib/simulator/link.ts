@@ -25,10 +25,7 @@ export async function linkDevice(world: World, output: Output, life: AbortSignal
   const account = world.state.accounts.find(({ number }) => number === world.state.scannedBy);
   if (account === undefined) throw new StartFailure(3, "Link request error: unknown account");
   if (isRegistered(world, account)) throw new StartFailure(1, `The user ${account.number} already exists`);
-  const memory = world.memory(account.number);
-  memory.linked = true;
-  memory.deregistered = false;
-  world.saveMemory(account.number);
+  world.remember(account.number, { linked: true, deregistered: false });
   output.line(`Associated with: ${account.number}`);
   return 0;
 }

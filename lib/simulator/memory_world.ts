@@ -6,7 +6,17 @@
  */
 import { FaultBook, type FaultRule } from "./faults.ts";
 import { parseWorld, type WorldState } from "./state.ts";
-import type { AccountMemory, Inbound, Mailbox, QueueItem, SentRecord, World } from "./world.ts";
+import {
+  type AccountMemory,
+  applyChange,
+  emptyMemory,
+  type Inbound,
+  type Mailbox,
+  type MemoryChange,
+  type QueueItem,
+  type SentRecord,
+  type World,
+} from "./world.ts";
 
 export class MemoryWorld implements World {
   readonly faults: FaultBook;
@@ -68,8 +78,12 @@ export class MemoryWorld implements World {
 
   memory(account: string): AccountMemory {
     let memory = this.#memories.get(account);
-    if (!memory) this.#memories.set(account, memory = { deregistered: false, keys: {}, numbers: {}, solved: [] });
+    if (!memory) this.#memories.set(account, memory = emptyMemory());
     return memory;
+  }
+
+  remember(account: string, change: MemoryChange): void {
+    applyChange(this.memory(account), change);
   }
 
   async lock(account: string, onBusy: () => void): Promise<() => void> {
@@ -109,7 +123,6 @@ export class MemoryWorld implements World {
   /** Nothing to look at: changes come by {@link update}. */
   refresh(): void {}
   flush(): void {}
-  saveMemory(): void {}
 }
 
 class MemoryMailbox implements Mailbox {

@@ -223,8 +223,7 @@ class Run {
   #watchLogin(managers: readonly Manager[], multi: boolean): void {
     for (const { number, recipients } of managers) {
       if (recipients.account?.authorized !== false) continue;
-      this.#world.memory(number).deregistered = true;
-      this.#world.saveMemory(number);
+      this.#world.remember(number, { deregistered: true });
       if (!multi) this.#ended.resolve(0);
     }
   }

@@ -105,25 +105,21 @@ export class Recipients {
 
   /** The directory told a number: from now on it stands in `sourceNumber`. */
   learn(person: Person, number: string): void {
-    this.#world.memory(this.#number).numbers[person.uuid] = number;
-    this.#world.saveMemory(this.#number);
+    this.#world.remember(this.#number, { numbers: { [person.uuid]: number } });
   }
 
   /** Whether the person's present key may be used; on first use it is remembered (facts: signal.md §7.2). */
   keyTrusted(person: Person): boolean {
     if (this.#trust === "always") return true;
-    const memory = this.#world.memory(this.#number);
-    const known = memory.keys[person.uuid];
+    const known = this.#world.memory(this.#number).keys[person.uuid];
     if (known === person.key) return true;
     if (known !== undefined || this.#trust === "never") return false;
-    memory.keys[person.uuid] = person.key;
-    this.#world.saveMemory(this.#number);
+    this.trust(person);
     return true;
   }
 
   trust(person: Person): void {
-    this.#world.memory(this.#number).keys[person.uuid] = person.key;
-    this.#world.saveMemory(this.#number);
+    this.#world.remember(this.#number, { keys: { [person.uuid]: person.key } });
   }
 
   /** Twelve groups of five digits, the same for the same key. */

@@ -34,8 +34,7 @@ export async function checkAccount(world: World, number: string, hooks: CheckHoo
   }
   if (world.state.offline) throw new StartFailure(3, `Error while checking account ${number}: no connection`);
   if (!account.authorized) {
-    world.memory(number).deregistered = true;
-    world.saveMemory(number);
+    world.remember(number, { deregistered: true });
     throw new StartFailure(3, `Error while checking account ${number}: [401] Authorization failed!`, {
       skippable: true,
     });

@@ -63,7 +63,7 @@ export interface Mailbox {
   onArrival(listener: () => void): () => void;
 }
 
-/** What signal-cli remembers of an account on its own disk. Kept by the {@link World.flush} after each `saveMemory`. */
+/** What signal-cli remembers of an account on its own disk. Kept by the {@link World.flush} after each {@link World.remember}. */
 export interface AccountMemory {
   /** The service refused the login once: not registered from now on. */
   deregistered: boolean;
@@ -75,6 +75,20 @@ export interface AccountMemory {
   readonly numbers: Record<string, string>;
   /** Tokens of challenges that were solved. */
   readonly solved: string[];
+}
+
+/** Something new to remember. */
+export type MemoryChange = Partial<AccountMemory>;
+
+export function emptyMemory(): AccountMemory {
+  return { deregistered: false, keys: {}, numbers: {}, solved: [] };
+}
+
+export function applyChange(memory: AccountMemory, { keys, numbers, solved, ...rest }: MemoryChange): void {
+  Object.assign(memory, rest);
+  Object.assign(memory.keys, keys);
+  Object.assign(memory.numbers, numbers);
+  memory.solved.push(...solved ?? []);
 }
 
 /** Whether signal-cli has the account on its disk. */
@@ -95,7 +109,7 @@ export interface World {
   lock(account: string, onBusy: () => void): Promise<() => void>;
   mailbox(account: string): Mailbox;
   memory(account: string): AccountMemory;
-  saveMemory(account: string): void;
+  remember(account: string, change: MemoryChange): void;
   /** Milliseconds, never the same twice. */
   nextTimestamp(): number;
   /** The service accepted it. Safe against a kill after {@link flush}, which comes before any answer leaves. */

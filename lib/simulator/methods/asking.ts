@@ -99,8 +99,7 @@ const submitRateLimitChallenge: Command = ({ world, recipients, number }, parame
       "Captcha rejected, it may be outdated, already used or solved from a different IP address.",
     );
   }
-  world.memory(number).solved.push(token);
-  world.saveMemory(number);
+  world.remember(number, { solved: [token] });
   return {};
 };
 
