@@ -33,6 +33,7 @@ import { retentionQueries } from "./queries/retention.ts";
 import { readSchemaVersion } from "./queries/schema.ts";
 import { stateQueries } from "./queries/state.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { going } from "./posted.ts";
 import { Scope } from "./scope.ts";
 
 /** Tries of a transaction before its deadlocks are given up as `contention`. */
@@ -155,10 +156,14 @@ export class EngineStore implements Store {
   #once<T>(name: string, work: (scope: Scope) => Promise<T>, careful: boolean): Promise<T> {
     return this.of.db.connection().execute(async (db) => {
       const scope = new Scope(db, this.of.dialect, true, careful);
-      await scope.run(this.of.begin);
+      const { begin, dialect } = this.of;
+      if (dialect.posts) await db.executeQuery(going({ manner: "posted" }, begin));
+      else await scope.run(begin);
       let result: T;
       try {
         result = await work(scope);
+        // COMMIT goes alone, behind an answer to everything else: only then is its own silence a doubt.
+        if (dialect.posts) await db.executeQuery(going({ manner: "flush" }, ""));
       } catch (error) {
         await rollback(scope);
         throw error;
@@ -180,7 +185,7 @@ export class EngineStore implements Store {
  */
 async function rollback(scope: Scope): Promise<void> {
   try {
-    await scope.run("ROLLBACK");
+    await scope.db.executeQuery(going({ manner: "instead" }, "ROLLBACK"));
   } catch (error) {
     if (!(error instanceof StoreUnavailable) && !(error instanceof StatementRefused)) throw error;
   }

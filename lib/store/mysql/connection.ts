@@ -9,6 +9,8 @@ import mysql, { type Connection, type ConnectionOptions, type ResultSetHeader } 
 import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { type Clock, DeadlineExceeded, within } from "../../runtime/clock.ts";
+import { Contended, DuplicateKey, StatementRefused } from "../faults.ts";
+import type { Expected, MannerOfQuery } from "../posted.ts";
 import { mapMysqlError } from "./errors.ts";
 import {
   DEFAULT_CONNECT_TIMEOUT_MS,
@@ -41,6 +43,13 @@ const session = (silenceSeconds: number) => [
   "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
 
+/** A statement of a packet. */
+interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  readonly expected?: Expected;
+}
+
 export class MysqlConnection implements DatabaseConnection {
   /** It cannot be used again: lost, or a statement ran past its deadline and still occupies it. */
   broken = false;
@@ -52,6 +61,8 @@ export class MysqlConnection implements DatabaseConnection {
   /** Ends statements under way when the connection is cut: the driver would leave their callers waiting. */
   readonly #underWay = new Set<(error: StoreUnavailable) => void>();
   readonly #closed: Promise<void>;
+  /** They leave with the next one. */
+  #posted: Statement[] = [];
 
   private constructor(
     private readonly raw: Connection,
@@ -113,10 +124,44 @@ export class MysqlConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const result = await this.#query(query.sql, query.parameters);
+    const { sql, parameters, goes } = query as MannerOfQuery;
+    if (goes?.manner === "posted") {
+      this.#posted.push({ sql, parameters, ...(goes.expected === undefined ? {} : { expected: goes.expected }) });
+      return { rows: [] };
+    }
+    const statements = goes?.manner === "instead" ? [] : this.#posted;
+    this.#posted = [];
+    if (goes?.manner !== "flush") statements.push({ sql, parameters });
+    if (statements.length === 0) return { rows: [] };
+    const result = (await this.#send(statements)).at(-1);
     if (Array.isArray(result)) return { rows: result as R[] };
     const { affectedRows, insertId } = result as ResultSetHeader;
     return { rows: [], numAffectedRows: BigInt(affectedRows), insertId: BigInt(insertId) };
+  }
+
+  /**
+   * Statements in one packet; at the first that fails the server leaves the rest.
+   * @returns an answer each
+   * @throws {Contended} when one of several failed, which, run alone, says why; or did not do what was expected
+   */
+  async #send(statements: readonly Statement[]): Promise<readonly unknown[]> {
+    let answer: unknown;
+    try {
+      answer = await this.#query(
+        statements.map(({ sql }) => sql).join(";\n"),
+        statements.flatMap(({ parameters }) => parameters),
+      );
+    } catch (error) {
+      const isAnyones = statements.length > 1 && statements.some(({ expected }) => expected !== undefined);
+      const saysWhy = error instanceof DuplicateKey || error instanceof StatementRefused;
+      throw isAnyones && saysWhy ? new Contended("packet") : error;
+    }
+    const answers = statements.length === 1 ? [answer] : answer as readonly unknown[];
+    for (const [at, { expected }] of statements.entries()) {
+      if (expected?.affected === undefined) continue;
+      if ((answers[at] as ResultSetHeader).affectedRows !== expected.affected) throw new Contended(expected.what);
+    }
+    return answers;
   }
 
   #query(sql: string, values: readonly unknown[], timeoutMs = this.timeoutMs): Promise<unknown> {
@@ -205,6 +250,9 @@ function connectionOptions(options: MysqlOptions, timeoutMs: number): Connection
     user: options.user,
     password: options.password,
     charset: "utf8mb4",
+    // Values never become part of a statement by themselves (the driver escapes what stands for each `?`), so a `;` in one
+    // begins nothing.
+    multipleStatements: true,
     timezone: "Z",
     supportBigNumbers: true,
     // DATETIME stays text: in which zone it is meant is for us to know.

@@ -245,7 +245,7 @@ async function settleSome(scope: Scope, generation: number, orders: readonly Cha
   const greatest = scope.dialect.name === "mysql" ? "GREATEST" : "MAX";
   // First of all, so that its row locks make two sessions come one after the other: the second one then reads what the
   // first has left. Without it both would see the other's message still owed, and nobody would set the flag.
-  await scope.run(
+  await scope.post(
     `UPDATE order_deliveries SET remaining = ${greatest}(0, remaining - ${perOrder}), accepted = accepted + ${perOrder},
        dropped = dropped + ${perOrder}, dead = dead + ${perOrder}, changed_at_ms = ${now}
      WHERE order_id IN (${marks(ids.length)}) AND generation = ?`,
@@ -257,6 +257,7 @@ async function settleSome(scope: Scope, generation: number, orders: readonly Cha
       ...ids,
       generation,
     ],
+    { what: "order_deliveries" },
   );
   const rows = await scope.rows(
     `SELECT order_id, remaining, dead, state FROM order_deliveries
@@ -272,13 +273,14 @@ async function settleSome(scope: Scope, generation: number, orders: readonly Cha
   }
   for (const [state, ended] of [["done", done], ["dead", dead]] as const) {
     if (ended.length === 0) continue;
-    await scope.run(`UPDATE order_deliveries SET state = ? WHERE order_id IN (${marks(ended.length)})`, [
-      state,
-      ...ended,
-    ]);
+    await scope.post(
+      `UPDATE order_deliveries SET state = ? WHERE order_id IN (${marks(ended.length)})`,
+      [state, ...ended],
+      { what: "order_deliveries" },
+    );
   }
   if (done.length > 0) {
-    await scope.run(`UPDATE orders SET notified = TRUE WHERE id IN (${marks(done.length)})`, done);
+    await scope.post(`UPDATE orders SET notified = TRUE WHERE id IN (${marks(done.length)})`, done, { what: "orders" });
   }
   return [
     ...done.map((orderId) => ({ orderId, end: "done" as const })),

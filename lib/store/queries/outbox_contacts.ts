@@ -28,11 +28,12 @@ export function outboxContacts(scope: Scope): Pick<OutboxStore, "knownLanes" | "
       const [insert, ending] = scope.dialect.insertIgnore;
       // Sorted, so that two sessions take the rows in the same order and cannot lock each other out.
       for (const some of chunks([...lanes].sort(), CHUNK)) {
-        await scope.run(
+        await scope.post(
           `${insert} outbox_contacts (account, lane, first_accepted_at_ms) VALUES ${tuples(some.length, "(?, ?, ?)")} ${
             ending("account, lane")
           }`,
           some.flatMap((lane) => [account, lane, nowMs]),
+          { what: "outbox_contacts" },
         );
       }
     },

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Contended } from "../faults.ts";
 import type { Lease, OutboxStore } from "../port.ts";
 import { chunks, marks, type Scope, tuples } from "../scope.ts";
 import {
@@ -58,20 +57,20 @@ export function outboxHotMoves(scope: Scope): Pick<OutboxStore, "markSending" | 
 
 async function mark(scope: Scope, ids: readonly number[], lease: Lease, nowMs: number): Promise<void> {
   const [condition, parameters] = guard(STARTS.queued, lease);
-  const { affected } = await scope.run(
+  await scope.post(
     `UPDATE outbox AS o SET state = 'sending', epoch = ?, marked_at_ms = ? WHERE o.id IN (${
       marks(ids.length)
     }) AND ${condition}`,
     [lease.epoch, nowMs, ...ids, ...parameters],
+    { affected: ids.length, what: "outbox_mark" },
   );
-  if (affected !== ids.length) throw new Contended("outbox_mark");
 }
 
 async function moveToArchive(scope: Scope, rows: readonly Tried[], lease: Lease): Promise<void> {
   const [condition, parameters] = guard(STARTS.underWay, lease);
   const one = "SELECT ? AS id, ? AS attempts, ? AS remote_id, ? AS finished_at_ms";
   const values = tuples(rows.length, one).replaceAll(", SELECT", " UNION ALL SELECT");
-  const copied = await scope.run(
+  await scope.post(
     archive("'accepted'", "v.attempts", "NULL", "v.remote_id", "v.finished_at_ms") +
       ` FROM (${values}) v JOIN outbox o ON o.id = v.id WHERE ${condition}`,
     [
@@ -83,12 +82,12 @@ async function moveToArchive(scope: Scope, rows: readonly Tried[], lease: Lease)
       ]),
       ...parameters,
     ],
+    { affected: rows.length, what: "outbox_settle" },
   );
-  if (copied.affected !== rows.length) throw new Contended("outbox_settle");
   // The copy was read without a lock: what is deleted must still be what was copied.
-  const deleted = await scope.run(
+  await scope.post(
     `DELETE FROM outbox WHERE id IN (${marks(rows.length)}) AND state IN ('sending', 'unknown') AND epoch = ?`,
     [...rows.map((row) => row.id), lease.epoch],
+    { affected: rows.length, what: "outbox_settle" },
   );
-  if (deleted.affected !== rows.length) throw new Contended("outbox_settle");
 }

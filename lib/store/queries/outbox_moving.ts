@@ -75,7 +75,7 @@ export const IS_MESSAGE = `(remote_id IS NULL OR remote_id NOT LIKE '${REPLAYED}
 
 export async function noteAttempts(scope: Scope, rows: readonly Tried[]): Promise<void> {
   if (rows.length === 0) return;
-  await scope.run(
+  await scope.post(
     `INSERT INTO outbox_attempts (outbox_id, attempts, handed_over_at_ms, ended_at_ms, outcome, reason, remote_id, detail)
      VALUES ${tuples(rows.length, "(?, ?, ?, ?, ?, ?, ?, ?)")}`,
     rows.flatMap(({ id, attempts, attempt }) => [
@@ -88,6 +88,7 @@ export async function noteAttempts(scope: Scope, rows: readonly Tried[]): Promis
       cut(attempt.remoteId, REMOTE_ID_LENGTH),
       attempt.detail ?? null,
     ]),
+    { affected: rows.length, what: "outbox_attempts" },
   );
 }
 

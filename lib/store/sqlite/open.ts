@@ -26,6 +26,8 @@ const SQLITE: Dialect = {
   forUpdate: "",
   insertIgnore: ["INSERT INTO", (unique) => `ON CONFLICT (${unique}) DO NOTHING`],
   useOutboxWork: "INDEXED BY outbox_work",
+  // A statement is a call of a function.
+  posts: false,
   joinInOrder: "CROSS JOIN",
   idStep: () => Promise.resolve(1),
 };
