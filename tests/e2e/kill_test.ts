@@ -16,7 +16,7 @@ const KILLS = Number(Deno.env.get("KILLS") ?? "2");
 const ORDERS = Number(Deno.env.get("KILL_ORDERS") ?? "300");
 /** SIGNAL_CONCURRENCY. */
 const IN_FLIGHT = 4;
-/** A killed holder's lease has to run out before the next process sends (LEASE_SECONDS=8), on a busy machine. */
+/** From a kill to the next message, on a busy machine: a process starts, and signal-cli after it. */
 const PATIENCE_MS = 60_000;
 const SETTLED_MS = 120_000;
 

@@ -132,6 +132,18 @@ everyEngine("old finished rows go with what belongs to them; unfinished, dead an
   assert.equal((await column(db, "SELECT id FROM orders")).length, 6);
 });
 
+everyEngine("a replayed message keeps its key, however old it is", async (db) => {
+  const keyed = message(1, "t", { idempotencyKey: "once" });
+  const [id] = await db.store.outbox.enqueue([keyed]);
+  await db.adminQuery("UPDATE outbox SET state = 'dead', created_at_ms = 1 WHERE id = ?", [id!]);
+  await db.adminQuery("UPDATE idempotency_keys SET created_at_ms = 1");
+  const { nowMs } = await db.store.pulse();
+  await db.store.outbox.replay([id!], 3, nowMs);
+  await runRetention(options(db));
+  await db.store.outbox.enqueue([keyed]);
+  assert.equal((await column(db, "SELECT id FROM outbox")).length, 1, "the same request is not sent twice");
+});
+
 everyEngine("between two pages others work; an abort ends the run, and the next one goes on", async (db) => {
   const rows = 3 * PAGE_ROWS + 7;
   await fillArchive(db, rows);

@@ -7,6 +7,7 @@
 import { flag, integer, type Row, text } from "../decode.ts";
 import type { RetentionKey, RetentionStore, RetentionTable } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
+import { IS_MESSAGE } from "./outbox_moving.ts";
 
 /** How one table is walked. */
 interface Walk {
@@ -52,8 +53,10 @@ const WALKS: Readonly<Record<RetentionTable, Walk>> = {
     key: "key_hash",
     keyOf: (row) => text(row, "key_hash"),
     start: "",
-    // A message that is not finished keeps its key, however old: else the same request would send it twice.
-    old: "created_at_ms < ? AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = idempotency_keys.outbox_id)",
+    // A message that is not finished keeps its key, however old: else the same request would send it twice. A replayed one has
+    // another id; where it went stands in history.
+    old: "created_at_ms < ? AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = idempotency_keys.outbox_id) " +
+      `AND NOT EXISTS (SELECT 1 FROM outbox_archive a WHERE a.id = idempotency_keys.outbox_id AND NOT ${IS_MESSAGE})`,
     attached: [],
   },
   order_deliveries: {
