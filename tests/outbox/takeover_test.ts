@@ -220,3 +220,32 @@ rigTest("a long queue at the server does not use up the wait: the proof at its e
   await rig.reach(ids, "accepted", "delivered");
   assert.equal(rig.signal.bodies().length, 2);
 });
+
+rigTest(
+  "a COMMIT of unknown fate cuts no wait short: the proof at the end of a long queue still counts",
+  async (rig) => {
+    const ids = await rig.enqueue(aci(0), texts("a", 2));
+    await sendAndDie(rig, 2);
+    const other = rig.signal.addDevice();
+    const two = await takeOver(rig, other, { unknownWaitMs: 1_000 });
+    const others: number[] = [];
+    const beforeMs = rig.clock.nowMs() - 600_000;
+    for (let n = 0; n < 10; n++) {
+      if (n % 3 === 0) {
+        two.mortal.nextCommit = n % 2 === 0 ? "lost_done" : "lost_undone";
+        others.push(...await rig.enqueue(person(1), [`other ${n}`]));
+        await rig.pass(1);
+        await until(() => two.mortal.nextCommit === "answered", "the COMMIT to be lost");
+      }
+      const atMs = beforeMs + n;
+      other.world.push(NUMBER, { from: uuid(3), text: "hello", timestamp: atMs, receivedAtMs: atMs });
+      await until(() => two.channel.listening().newestMs === atMs, "it to be heard");
+      await rig.pass(900);
+    }
+    assert.equal(two.dispatcher.status().unknown, 2);
+    tell(rig, other, rig.signal.sent.items.slice(0, 2));
+    await rig.reach([...ids, ...others], "accepted", "delivered");
+    assert.deepEqual(rig.signal.bodies(uuid(0)), texts("a", 2));
+    assert.equal(rig.counters.total("messages_resent_total"), 0);
+  },
+);

@@ -18,6 +18,8 @@ export class MortalStore {
   lagTurns = 0;
   /** While the process is frozen, answers wait until it goes on. A transaction under way is carried to its end first. */
   untilThawed: () => Promise<void> | undefined = () => undefined;
+  /** What happens on the way of a call to the database, by the method's name: it gets there when this is over. */
+  onTheWay: (method: string) => Promise<void> | undefined = () => undefined;
   /** Called between the work of a transaction and its COMMIT. */
   beforeCommit: (name: string) => void = () => {};
   readonly store: Store;
@@ -36,20 +38,21 @@ export class MortalStore {
         }
         if (key === "renew") {
           return (lease: Lease, ttlMs: number) =>
-            this.#call(() => this.#renew(of as unknown as StoreTx["leases"], lease, ttlMs), inTransaction);
+            this.#call("renew", () => this.#renew(of as unknown as StoreTx["leases"], lease, ttlMs), inTransaction);
         }
         if (typeof value === "function") {
-          return (...args: unknown[]) => this.#call(() => value.apply(of, args), inTransaction);
+          return (...args: unknown[]) => this.#call(String(key), () => value.apply(of, args), inTransaction);
         }
         return typeof value === "object" && value !== null ? this.#guarded(value, inTransaction) : value;
       },
     });
   }
 
-  async #call(call: () => unknown, inTransaction: boolean): Promise<unknown> {
+  async #call(method: string, call: () => unknown, inTransaction: boolean): Promise<unknown> {
     if (this.dead && inTransaction) throw new Died();
     if (this.dead) return await never();
     if (this.away) throw new StoreUnavailable("unreachable", "the test took the database away");
+    await this.onTheWay(method);
     await this.#lag();
     const result = await call();
     await this.#lag();
@@ -68,7 +71,7 @@ export class MortalStore {
 
   async #transaction(of: Store, name: string, work: (tx: StoreTx) => Promise<unknown>): Promise<unknown> {
     try {
-      const result = await this.#call(() =>
+      const result = await this.#call("transaction", () =>
         of.transaction(name, async (tx) => {
           const result = await work(this.#guarded(tx, true));
           this.beforeCommit(name);

@@ -1,0 +1,77 @@
+/**
+ * What comes in between: answers while the database is asked, a database that goes away while messages are handed over, and
+ * COMMITs of unknown fate while messages are in doubt.
+ */
+import assert from "node:assert/strict";
+import { until } from "../support/until.ts";
+import { number, person } from "./cast.ts";
+import { rigTest, texts } from "./rig.ts";
+
+const SECOND = 1_000;
+const ALL = ["sqlite", "mariadb", "mysql"] as const;
+
+rigTest("a refusal that comes while the next messages are searched for lets none of them overtake", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "result", result: "UNREGISTERED_FAILURE" } });
+  const [first] = await rig.enqueue(person(0), ["first"]);
+  let second: number | undefined;
+  const one = await rig.start({
+    prepare: ({ mortal, dispatcher, journal }) =>
+      mortal.onTheWay = async (method) => {
+        const searchesBehindIt = method === "candidates" && dispatcher.status().inFlight === 1;
+        if (second !== undefined || !searchesBehindIt || journal.answers.length > 0) return;
+        [second] = await rig.enqueue(person(0), ["second"]);
+        await until(() => journal.answers.length === 1 && dispatcher.status().inFlight === 0, "the refusal");
+      },
+  });
+  await until(() => second !== undefined, "a search while the first one is in flight");
+  await until(async () => {
+    await rig.pass(SECOND);
+    return await rig.state(second!) === "accepted";
+  }, "the second one");
+  assert.equal(one.journal.answers[0]!.outcome.outcome, "retry");
+  assert.equal(await rig.state(first!), "accepted");
+  assert.deepEqual(rig.signal.bodies(), ["first", "second"]);
+}, { engines: ALL });
+
+rigTest("while the database is away nothing more is handed over, and what was answered is not doubled", async (rig) => {
+  rig.device.world.update({ sendDelayMs: 2 });
+  const ids = (await Promise.all([0, 1, 2].map((n) => rig.enqueue(person(n), texts(`p${n}.`, 12))))).flat();
+  const one = await rig.start({ concurrency: 2 });
+  await rig.signal.sent.waitForCount(2);
+  one.mortal.away = true;
+  // Answers are gathered for a moment, then the database would have to learn of them.
+  await until(async () => {
+    await rig.clock.advance(25);
+    return rig.log.text().includes("the database is away");
+  }, "the database to be missed");
+  const handedOver = one.journal.handOvers;
+  await until(() => one.dispatcher.status().inFlight === 0, "what is in flight to be answered");
+  assert.equal(one.journal.handOvers, handedOver, "nobody else could know of these");
+  assert.ok(handedOver < ids.length);
+  one.mortal.away = false;
+  await rig.reach(ids, "accepted");
+  for (let n = 0; n < 3; n++) assert.deepEqual(rig.signal.bodies(number(n)), texts(`p${n}.`, 12));
+});
+
+rigTest("a message whose wait is over goes at once, although the COMMIT that says so was lost", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "lose_answer" } });
+  const ids = await rig.enqueue(person(0), texts("a", 2));
+  const one = await rig.start({ sendTimeoutMs: SECOND, unknownWaitMs: 10 * SECOND });
+  await until(async () => {
+    await rig.pass(100);
+    return one.dispatcher.status().unknown === 1;
+  }, "the doubt");
+  let lost = 0;
+  one.mortal.beforeCommit = () => {
+    if (rig.counters.total("messages_resent_total") === 0 || lost++ > 0) return;
+    one.mortal.nextCommit = "lost_undone";
+  };
+  await rig.pass(10 * SECOND);
+  await until(() => lost > 0, "the COMMIT to be lost");
+  const sinceMs = rig.clock.nowMs();
+  await rig.reach(ids, "accepted");
+  assert.ok(rig.clock.nowMs() - sinceMs < 5 * SECOND, `its lane stood still for ${rig.clock.nowMs() - sinceMs} ms`);
+  assert.deepEqual(rig.signal.bodies(), ["a0", "a0", "a1"]);
+  assert.equal(rig.counters.total("messages_resent_total"), 1);
+  assert.equal(rig.counters.total("outbox_moves_unmatched_total"), 0);
+});
