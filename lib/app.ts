@@ -137,7 +137,9 @@ export function buildApp(options: AppOptions): App {
         dispatcher.look();
       },
       sendDirect: async (body, signal) => {
-        if (sending.lease() === undefined) return { outcome: "not_holder" };
+        // Without the database no lease can be prolonged, so it has run out by the time that the admin is to be told. Whoever
+        // may have taken it over works for the outbox; this alert has no row, so nobody else sends it.
+        if (sending.lastKnown() === undefined) return { outcome: "not_holder" };
         return await channel.send({ id: 0, recipient: admin, body }, signal, () => {});
       },
       troubled: () => channel.condition().state === "down",
@@ -330,6 +332,7 @@ export function buildApp(options: AppOptions): App {
     onCondition: (condition) => {
       status.touch();
       if (condition.state !== "live") {
+        log.error("The database is away; it is asked again until it is there", { cause: condition.reason });
         alerts.raise("database_down", "error", `Database error: ${condition.reason}`);
         return;
       }

@@ -26,8 +26,8 @@ export interface SignalWay {
    */
   enqueue(message: AlertMessage, signal: AbortSignal): Promise<void>;
   /**
-   * Hands the text over without the database. `not_holder`: this instance does not hold the account's lease, so it
-   * must not send. Gives up when `signal` aborts.
+   * Hands the text over without the database. `not_holder`: this instance did not hold the account's lease when the
+   * database was asked last, so it must not send. Gives up when `signal` aborts.
    */
   sendDirect(text: string, signal: AbortSignal): Promise<SendOutcome | { readonly outcome: "not_holder" }>;
   /** Whether Signal itself is in trouble just now: then the webhook comes first. */

@@ -43,6 +43,9 @@ class Kept implements HeldLease {
   lease(): Lease | undefined {
     return this.current !== undefined && this.keeper.ageMs(this) < this.keeper.safeMs ? this.current : undefined;
   }
+  lastKnown(): Lease | undefined {
+    return this.current;
+  }
   confirmed(lease: Lease, sentAtMonotonicMs: number): void {
     if (this.current?.epoch === lease.epoch) this.confirmedAtMs = Math.max(this.confirmedAtMs, sentAtMonotonicMs);
   }

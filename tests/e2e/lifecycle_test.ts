@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { databases } from "../support/databases.ts";
 import { startServer } from "../support/database_server.ts";
-import { OWNER_GROUP, Shop, until } from "../support/shop.ts";
+import { ADMIN, OWNER_GROUP, Shop, until } from "../support/shop.ts";
 import { startSink } from "../support/webhook_sink.ts";
 
 /** Design §2: a graceful stop. */
@@ -98,6 +98,28 @@ Deno.test({
     await shop.service.waitForStatus("healthy", ({ status }) => status === "healthy");
     assert.equal((await shop.service.command("health", "--env-file", "./.env")).code, 0);
     assert.equal(sink.deliveries.items.filter(isDatabaseAlert).length, 1);
+    assert.equal(await shop.service.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "mariadb: an alert leaves over Signal though the database is away for longer than the lease lasts",
+  ignore: mariadb.skip !== undefined,
+  async fn() {
+    await using server = await startServer("mariadb", { fast: false, port: 30_000 + Deno.pid % 2_000 });
+    await using shop = await Shop.open({ engine: "mariadb", server, settings: { LEASE_SECONDS: "8" } });
+    await shop.start();
+    await server.kill();
+    await shop.signal.waitFor(
+      (sent) => sent.some(({ to, body }) => to.number === ADMIN && body.includes("Database error")),
+      "the alert",
+      { timeoutMs: 40_000 },
+    );
+    assert.match(shop.service.log(), /The database is away/);
+
+    await server.restart();
+    await shop.insertOrders(1);
+    await shop.waitForNotified(1, 20_000);
     assert.equal(await shop.service.stop(), 0);
   },
 });

@@ -135,5 +135,13 @@ export class OrdersModel {
 }
 
 function heldForEver(lease: Lease): HeldLease {
-  return { name: lease.name, lease: () => lease, confirmed: () => {}, lost: () => {}, onChange: () => () => {} };
+  const ours = () => lease;
+  return {
+    name: lease.name,
+    lease: ours,
+    lastKnown: ours,
+    confirmed: () => {},
+    lost: () => {},
+    onChange: () => () => {},
+  };
 }

@@ -78,8 +78,9 @@ export class OrdersService implements Service {
     const { wake, clock, random } = this.#options;
     while (!signal.aborted) {
       try {
-        await this.#pass(signal);
-        this.#recovered();
+        if (await this.#pass(signal)) this.#recovered();
+        // Another instance does the work now; while the lease merely ran out, the database is still away.
+        else if (this.#options.lease.lastKnown() === undefined) this.#failures = 0;
       } catch (error) {
         this.#failed(error);
         // Not ended by a ring: the pulse rings every second while orders are due.
@@ -91,17 +92,19 @@ export class OrdersService implements Service {
     }
   }
 
-  /** Everything that is due now, as long as the lease is ours. */
-  async #pass(signal: AbortSignal): Promise<void> {
+  /** Everything that is due now, as long as the lease is ours. @returns whether anything was looked at */
+  async #pass(signal: AbortSignal): Promise<boolean> {
     const options = this.#options;
     let flagsSeenAtMs = -Infinity;
     let lease: Lease | undefined;
+    let looked = false;
     try {
       while (!signal.aborted) {
         lease = options.lease.lease();
-        if (lease === undefined) return;
+        if (lease === undefined) return looked;
         if (!this.#prepared) this.#prepared = await prepareHistory(options, lease, signal);
-        if (!this.#prepared) return;
+        looked = true;
+        if (!this.#prepared) return looked;
         const nowMs = options.clock.monotonicMs();
         if (nowMs - flagsSeenAtMs >= FLAG_LOOK_MS) {
           await cancelFlagged(options, lease, signal);
@@ -109,12 +112,13 @@ export class OrdersService implements Service {
         }
         const { enqueued, more } = await runBatch(options, this.#setAside, lease);
         if (enqueued) options.onEnqueued();
-        if (!more) return;
+        if (!more) return looked;
       }
     } catch (error) {
       if (!(error instanceof LeaseLost) || lease === undefined) throw error;
       options.lease.lost(lease);
     }
+    return looked;
   }
 
   #failed(error: unknown): void {

@@ -18,6 +18,11 @@ export interface HeldLease {
   readonly name: string;
   /** The lease while it is safe to act under it, else undefined. */
   lease(): Lease | undefined;
+  /**
+   * The lease as the database last said, though it may have run out since: the database could not be asked. Never for a row
+   * of a table; for what has no row, as an alert that the database is away.
+   */
+  lastKnown(): Lease | undefined;
   /** A renewal inside somebody's own transaction was committed; `sentAtMonotonicMs` is from before it was sent. */
   confirmed(lease: Lease, sentAtMonotonicMs: number): void;
   /** A move matched no row, or a renewal found another epoch: it is not ours any more. */

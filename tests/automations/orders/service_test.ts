@@ -11,6 +11,9 @@ import { eachDatabase, GROUP, type OrdersWorld, ordersWorld } from "./world.ts";
 
 const IDENTITY = makeAci("11111111-1111-4111-8111-111111111111");
 
+/** No pause after a failed scan is longer, milliseconds. */
+const PAUSED_MS = 60_000;
+
 /** What is in the outbox, as `kind order/generation`. */
 async function owed(world: OrdersWorld): Promise<readonly string[]> {
   const rows = await world.messages();
@@ -186,6 +189,30 @@ eachDatabase("who lost the lease stores nothing, and goes on when it is taken ag
   await world.retakeLease();
   assert.deepEqual(await owed(world), [`order_owner ${id}/1`]);
 });
+
+eachDatabase(
+  "while the database is away the scan does not say that it works again when the lease runs out",
+  async (database) => {
+    await using world = ordersWorld(database);
+    await world.start();
+    const again = () =>
+      world.log.at("info").filter(({ message }) => message === "The scan of orders works again").length;
+    world.setAway(true, false);
+    await world.look();
+    assert.equal(world.service.condition().state, "down");
+    world.setAway(true, true);
+    await world.clock.advance(PAUSED_MS);
+    await world.clock.untilSleeping();
+    assert.deepEqual([again(), world.service.condition().state], [0, "down"]);
+    world.setAway(false, false);
+    const id = await world.insertOrder({});
+    await world.clock.advance(PAUSED_MS);
+    await world.look();
+    assert.deepEqual([again(), world.service.condition().state], [1, "live"]);
+    assert.deepEqual(await owed(world), [`order_owner ${id}/1`]);
+  },
+  { engines: ["sqlite"] },
+);
 
 eachDatabase("rows that cannot be read are named and block nobody", async (database) => {
   await using world = ordersWorld(database);

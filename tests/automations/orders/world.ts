@@ -16,6 +16,7 @@ import { LeaseKeeper } from "../../../lib/store/lease_keeper.ts";
 import type { HeldLease, Store } from "../../../lib/store/port.ts";
 import { BUILT_IN_TEMPLATES } from "../../../lib/templates/template_set.ts";
 import { type DatabaseName, databases, databaseTest, type TestDatabase } from "../../support/databases.ts";
+import { MortalStore } from "../../support/mortal_store.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { ManualClock, RecordingAlarm, RecordingCounters, RecordingLog } from "../../support/recording.ts";
 
@@ -86,6 +87,7 @@ export interface InsertedOrder {
 /** One life of the orders service. The service's clock stands still, so that it rests until it is rung. */
 export function ordersWorld(database: TestDatabase, options: { readonly batchSize?: number } = {}) {
   const base = storeWorld(database);
+  const mortal = new MortalStore(base.store);
   const clock = new ManualClock();
   const log = new RecordingLog();
   const alarm = new RecordingAlarm();
@@ -100,11 +102,20 @@ export function ordersWorld(database: TestDatabase, options: { readonly batchSiz
     log,
     counters,
   });
-  const lease = leases.held(ORDERS_LEASE);
+  const kept = leases.held(ORDERS_LEASE);
+  let ranOut = false;
+  const lease: HeldLease = {
+    name: kept.name,
+    lease: () => ranOut ? undefined : kept.lease(),
+    lastKnown: () => kept.lastKnown(),
+    confirmed: (of, sentAtMs) => kept.confirmed(of, sentAtMs),
+    lost: (of) => kept.lost(of),
+    onChange: (listener) => kept.onChange(listener),
+  };
   let enqueued = 0;
   const makeService = (since: OrdersSince) =>
     new OrdersService({
-      store: base.store,
+      store: mortal.store,
       lease,
       leaseMs: LEASE_MS,
       settings: SETTINGS,
@@ -147,6 +158,11 @@ export function ordersWorld(database: TestDatabase, options: { readonly batchSiz
     },
     async stop(): Promise<void> {
       await service.stop();
+    },
+    /** The database does not answer the service any more; `ranOut`: for so long that its lease is over. */
+    setAway(away: boolean, leaseRanOut: boolean): void {
+      mortal.away = away;
+      ranOut = leaseRanOut;
     },
     /** Rings, and waits until everything that is due was dealt with. */
     async look(): Promise<void> {
