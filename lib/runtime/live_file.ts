@@ -178,12 +178,13 @@ export class LiveFile<T> implements Service {
     this.#current = value;
     this.#judged = content;
     const described = warnings.map((warning) => describeProblem(this.#path, warning));
+    // In use before anybody is told that it is, and before the disk is waited for.
+    this.#setStatus({ source: "file", file: "good", warnings: described, problems: [] }, true);
     for (const warning of described) log.warn("Something in the file has no effect", { file: name, problem: warning });
     log.info("The file was loaded", { file: name, content: content.slice(0, 12) });
     counters.add("live_file_loads_total", 1, { file: name, result: "loaded" });
     alarm.clear(alarmCause, `${this.#path} is good again and in use.`);
     await this.#store(text);
-    this.#setStatus({ source: "file", file: "good", warnings: described, problems: [] }, true);
     return "loaded";
   }
 

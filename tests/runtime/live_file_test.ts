@@ -107,6 +107,34 @@ liveTest("an edit in place is live", async (bench, start) => {
   await bench.live("two");
 });
 
+Deno.test("what the log calls loaded is in use already, however slow the disk is that keeps a copy", async () => {
+  const root = await Deno.makeTempDir();
+  const path = join(root, "file.txt");
+  await Deno.writeTextFile(path, "one");
+  const happened: string[] = [];
+  const log = Object.assign(new RecordingLog(), { info: (message: string) => void happened.push(message) });
+  const file: LiveFile<string> = new LiveFile<string>({
+    name: "test",
+    path,
+    builtIn: "built in",
+    compile,
+    stateFolder: join(root, "state"),
+    alarmCause: "test_refused",
+    clock: systemClock,
+    log,
+    counters: new RecordingCounters(),
+    alarm: new RecordingAlarm(),
+    onChange: () => happened.push(`in use: ${file.current}`),
+  });
+  try {
+    await file.start();
+    assert.deepEqual(happened, ["in use: one", "The file was loaded"]);
+  } finally {
+    await file.stop();
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 liveTest("a rename over the file is live, more than once", async (bench, start) => {
   await bench.write("one");
   await start();
