@@ -196,15 +196,72 @@ Deno.test("A message that waits says for what: the lane, the account's pause, pa
       JSON.stringify({ format: 1, running: true, writtenAtMs: 0, intervalMs: 1, status: { buckets: tokens } }),
     );
     const paused = await page(letters, String(behind));
-    assert.match(paused, /account pauses\. Signal wants a person to solve a captcha[\s\S]*9 times in a row/);
+    assert.match(
+      paused,
+      /account pauses\. Signal wants a person to solve a captcha[\s\S]*breaker is open[\s\S]*9 times\s+in a row/,
+    );
     assert.match(paused, /as many messages as\s+RATE_LIMIT allows/);
     assert.deepEqual(codes(await letters.json(["explain", String(behind)])), ["pause", "lane", "pacing"]);
+
+    await store.state.put(`outbox.pause.${ACCOUNT}`, JSON.stringify({ ...pause, untilMs: systemClock.nowMs() - 1 }));
+    assert.match(
+      await page(letters, String(head)),
+      /one message goes first to see[\s\S]*may be\s+this one\. Signal wants/,
+    );
 
     await store.leases.release(lease);
     const alone = await page(letters, String(behind));
     assert.match(alone, /No running service sends[\s\S]*when the service runs again/);
     assert.match(alone, /signal-automation health\n/);
     assert.equal(codes(await letters.json(["explain", String(behind)]))[0], "no_service");
+  });
+});
+
+Deno.test("A message that waits because Signal is away says so, when the instance here is the one that sends", async () => {
+  await withLetters(async (letters) => {
+    const id = await letters.enqueue();
+    const run = join(letters.folder, "run");
+    await Deno.mkdir(run, { recursive: true });
+    const status = { parts: { signal: { state: "down", reason: "not_installed" } } };
+    const record = { format: 1, running: true, writtenAtMs: systemClock.nowMs(), intervalMs: 60_000, status };
+    await Deno.writeTextFile(join(run, "status.json"), JSON.stringify(record));
+    assert.match(await page(letters, String(id)), /Nothing holds it/);
+    await Deno.writeTextFile(join(run, `holder-${letters.lease.holder}`), "");
+    const text = await page(letters, String(id));
+    assert.match(text, /Why it waits\n.*Signal cannot be used just now \(not installed\)/);
+    assert.match(text, /signal-automation doctor\n/);
+    assert.doesNotMatch(text, /Nothing holds it/);
+    assert.deepEqual(codes(await letters.json(["explain", String(id)])), ["signal"]);
+  });
+});
+
+Deno.test("An error answer that proves nothing is told as what it is, and tries are counted as they were listed", async () => {
+  await withLetters(async (letters) => {
+    const { store, lease } = letters;
+    const [id, behind] = [await letters.enqueue(), await letters.enqueue()];
+    await store.outbox.markSending([id], lease, systemClock.nowMs());
+    const attempt = tried("paused", { reason: "rate_limited", remoteId: "7" });
+    await store.outbox.markUnknown([{ id, attempts: 0, attempt }], lease);
+    const doubt = await page(letters, String(id));
+    assert.match(doubt, /It was handed over and answered with an error, but may have arrived all the\s+same\./);
+    assert.match(doubt, /sent again, since the\s+answer said that it had not gone\s+out/);
+    assert.match(await page(letters, String(behind)), /comes first; it was handed over and\s+answered\s+with an error/);
+    await store.outbox.resend([id], lease);
+    assert.match(await page(letters, String(id)), /try\s+2;\s+of\s+the\s+4\s+that\s+may\s+fail,\s+none\s+is\s+used/);
+  });
+});
+
+Deno.test("An order with a dead message and one under way tells what both wait for", async () => {
+  await withLetters(async (letters) => {
+    letters.order();
+    await letters.store.orders.open(1, 1, 2, "open");
+    const [dead, open] = [await letters.enqueue(), await letters.enqueue({ recipient: OTHER })];
+    await letters.kill(dead, "unregistered");
+    await letters.store.orders.settle([{ orderId: 1, generation: 1, accepted: 0, dropped: 0, dead: 1 }]);
+    const text = await page(letters, "order:1");
+    assert.match(text, /Order 1 dead[\s\S]*1 under way, 1 given up/);
+    assert.match(text, new RegExp(`Message ${open}: Nothing holds it[\\s\\S]*What was given up stays so`));
+    assert.match(text, new RegExp(`dlq replay ${dead}\\n[\\s\\S]*explain ${open}\\n`));
   });
 });
 

@@ -53,6 +53,9 @@ Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   assert.match(degraded.out, /degraded\n(.|\n)* {2}fail templates {2}degraded: refused/);
   const captcha = await healthWith("degraded", { outbox: { state: "degraded", reason: "proof_required" } });
   assert.match(captcha.out, /fail outbox +degraded: proof_required\n +→ signal-automation captcha\n/);
+  const pause = { pausedMs: 7_200_000, breaker: "open" };
+  const paused = await healthWith("degraded", { outbox: { state: "degraded", reason: "network", details: pause } });
+  assert.match(paused.out, /fail outbox +degraded: network; sending pauses for another 2 h; circuit\s+breaker open\n/);
   assert.equal((await healthWith("unhealthy", { orders: { state: "down", reason: "bug" } })).exit, 1);
 });
 

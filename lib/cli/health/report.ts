@@ -85,7 +85,7 @@ const REASON_FIXES: Readonly<Record<string, string>> = {
 
 function judgePart(name: string, part: PartHealth, nowMs: number): Finding {
   const reason = part.reason === undefined ? "" : `: ${part.reason}`;
-  const details = name === "signal" ? signalDetails(part, nowMs) : "";
+  const details = name === "signal" ? signalDetails(part, nowMs) : name === "outbox" ? pauseDetails(part) : "";
   const text = `${part.state}${reason}${details}`;
   if (part.state === "live") return { name, level: "ok", text };
   const fix = REASON_FIXES[part.reason ?? ""] ?? PART_FIXES[name];
@@ -104,6 +104,14 @@ function signalDetails(part: PartHealth, nowMs: number): string {
     return atMs === undefined ? "not since the start" : `${formatSpan(nowMs - atMs)} ago`;
   };
   return `; received ${ago("last_received_ms")}, sent ${ago("last_accepted_ms")}`;
+}
+
+/** How long the account pauses, and whether the breaker is what makes it. */
+function pauseDetails(part: PartHealth): string {
+  const pausedMs = figure(part, "pausedMs") ?? 0;
+  const breaker = part.details?.["breaker"];
+  const open = breaker === "open" || breaker === "half_open" ? `; circuit breaker ${breaker.replace("_", " ")}` : "";
+  return `${pausedMs > 0 ? `; sending pauses for another ${formatSpan(pausedMs)}` : ""}${open}`;
 }
 
 function judgeLog(part: PartHealth | undefined): Finding[] {

@@ -2,7 +2,7 @@
 import type { FailedMember } from "../../domain/message.ts";
 import type { OutboxStory } from "../../store/port.ts";
 import { showAddress } from "../screen/mask.ts";
-import { nameOf, recipientOf, STATE_TEXTS } from "./names.ts";
+import { nameOf, recipientOf, stateText } from "./names.ts";
 import { messageOutlook } from "./outlook.ts";
 import { DROP_TEXTS, reasonText, SILENCE_TEXTS } from "./reasons.ts";
 import type { MessageStory, Try } from "./story.ts";
@@ -60,7 +60,7 @@ const PROOFS: ReadonlyMap<string, { readonly verdict: string; readonly outcome: 
 ]);
 
 function verdictOf({ state, reason, timeline }: OutboxStory): string {
-  const is = `It ${STATE_TEXTS[state]}`;
+  const is = `It ${stateText(state, reason)}`;
   if (state === "dead") return `${is}. ${reasonText(reason).what}`;
   if (state === "dropped") {
     if (reason !== undefined && Object.hasOwn(DROP_TEXTS, reason)) {

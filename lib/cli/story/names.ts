@@ -4,6 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { type Address, makeTel } from "../../domain/address.ts";
 import type { MessageKind, MessageState, Origin } from "../../domain/message.ts";
 import { showAddress } from "../screen/mask.ts";
+import { SILENCE_TEXTS } from "./reasons.ts";
 
 const KINDS: Readonly<Record<MessageKind, (key: string) => string>> = {
   order_owner: (key) => `the notice of order ${key} for the owner`,
@@ -26,6 +27,16 @@ export const STATE_TEXTS: Readonly<Record<MessageState, string>> = {
   dead: "was given up",
   dropped: "was dropped and is not owed any more",
 };
+
+/** Reasons of a message in doubt to which nothing at all was answered. */
+const SILENT: ReadonlySet<string | undefined> = new Set([undefined, "unknown", ...Object.keys(SILENCE_TEXTS)]);
+
+/** As {@link STATE_TEXTS}; a message in doubt may also have been answered, with an error that proves nothing. */
+export function stateText(state: MessageState, reason: string | undefined): string {
+  return state !== "unknown" || SILENT.has(reason)
+    ? STATE_TEXTS[state]
+    : "was handed over and answered with an error, but may have arrived all the same";
+}
 
 /** `the notice of order 7 for the owner`. */
 export function nameOf(kind: MessageKind, origin: Origin): string {

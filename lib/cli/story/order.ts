@@ -101,18 +101,26 @@ function outlook(
       };
     case "dead":
       return deadOutlook(delivery, messages);
-    case "open":
+    case "open": {
+      const open = openOutlook(messages);
       return {
         flag: `The flag is not set yet: ${accounting(delivery)}. It turns TRUE together with the last one.`,
-        waits: [
-          { code: "messages", text: "Not every message that the order owes was accepted." },
-          ...waitsOf(messages.filter(isOpen)),
-        ],
-        next: messages.filter(isOpen).map(({ id, next }) => `Message ${id}: ${next}`).join("\n") ||
-          "Its messages decide.",
-        actions: messages.filter(isOpen).map(({ id }) => `signal-automation explain ${id}`),
+        waits: [{ code: "messages", text: "Not every message that the order owes was accepted." }, ...open.waits],
+        next: open.next || "Its messages decide.",
+        actions: open.actions,
       };
+    }
   }
+}
+
+/** What its messages wait for that are neither accepted nor given up. */
+function openOutlook(messages: readonly MessageStory[]): Outlook {
+  const open = messages.filter(isOpen);
+  return {
+    waits: waitsOf(open),
+    next: open.map(({ id, next }) => `Message ${id}: ${next}`).join("\n"),
+    actions: open.map(({ id }) => `signal-automation explain ${id}`),
+  };
 }
 
 function deadOutlook(
@@ -122,14 +130,19 @@ function deadOutlook(
   const dead = messages.filter((message) => message.state === "dead");
   const ids = dead.map(({ id }) => id).join(" ");
   const reasons = new Set(dead.flatMap(({ actions }) => actions.slice(0, 1)));
+  const open = openOutlook(messages);
+  const rest = open.next === "" ? "Nothing by itself." : `${open.next}\nWhat was given up stays so by itself.`;
   return {
     flag: `The flag is not set: ${accounting(delivery)}. What was given up is still owed.`,
-    waits: [],
-    next: "Nothing by itself. Replayed messages count again, and the flag turns TRUE when they are accepted; " +
+    waits: open.waits,
+    next: `${rest} Replayed messages count again, and the flag turns TRUE when they are accepted; ` +
       "dropped ones are not owed any more.",
-    actions: ids === ""
-      ? ["signal-automation dlq list"]
-      : [...reasons, `signal-automation dlq replay ${ids}`, `signal-automation dlq drop ${ids}`],
+    actions: [
+      ...(ids === ""
+        ? ["signal-automation dlq list"]
+        : [...reasons, `signal-automation dlq replay ${ids}`, `signal-automation dlq drop ${ids}`]),
+      ...open.actions,
+    ],
   };
 }
 

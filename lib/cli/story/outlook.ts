@@ -1,9 +1,10 @@
 /** Why a message waits, what comes next, and what a person can do. @module */
 import type { OutboxListing, OutboxStory } from "../../store/port.ts";
-import { STATE_TEXTS } from "./names.ts";
+import { formatSpan } from "../screen/when.ts";
+import { stateText } from "./names.ts";
 import { reasonText } from "./reasons.ts";
 import type { Outlook, Wait } from "./story.ts";
-import { isExempt, isServed, pauseOf, type Surroundings } from "./surroundings.ts";
+import { isExempt, isServed, pauseOf, signalTrouble, type Surroundings } from "./surroundings.ts";
 
 export async function messageOutlook(message: OutboxStory, around: Surroundings): Promise<Outlook> {
   switch (message.state) {
@@ -56,8 +57,6 @@ async function queuedOutlook(message: OutboxStory, around: Surroundings): Promis
       actions: [...actions, ...ownerActions(message)],
     };
   }
-  const number = message.attempts + 1;
-  const allowed = config.delivery.maxRetries + 1;
   const begin = waits.length === 0
     ? "Nothing holds it: it is handed over within about a second."
     : waits.some((wait) => wait.code === "no_service")
@@ -65,24 +64,42 @@ async function queuedOutlook(message: OutboxStory, around: Surroundings): Promis
     : "It is handed over as soon as none of this holds it any more.";
   return {
     waits,
-    next: `${begin} That will be try ${number} of ${Math.max(number, allowed)}${
-      number >= allowed ? ", the last one" : ""
-    }.`,
+    next: `${begin} ${nextTry(message, config.delivery.maxRetries + 1)}`,
     actions: [...actions, ...ownerActions(message)],
   };
 }
 
+/** Counted as the tries before it are: also those that cost none. */
+function nextTry({ timeline, attempts }: OutboxStory, allowed: number): string {
+  const number = timeline.length + 1;
+  const last = attempts + 1 >= allowed;
+  if (timeline.length === attempts) {
+    return `That will be try ${number} of ${Math.max(number, allowed)}${last ? ", the last one" : ""}.`;
+  }
+  const spent = attempts === 0 ? "none is" : `${attempts} ${attempts === 1 ? "is" : "are"}`;
+  return `That will be try ${number}; of the ${allowed} that may fail, ${spent} used up${
+    last ? ": the last one" : ""
+  }.`;
+}
+
 async function underWayOutlook(message: OutboxStory, around: Surroundings): Promise<Outlook> {
-  const { config: { delivery } } = around;
+  const { config } = around;
+  const { delivery } = config;
   const actions: string[] = [];
   const waits = await accountWaits(message, around, actions);
   if (message.state === "sending") {
-    waits.push({ code: "sending", text: "It is on its way to signal-cli, and the answer has not come yet." });
+    const since = message.markedAtMs === undefined
+      ? ""
+      : ` It was taken in hand ${formatSpan(around.clock.nowMs() - message.markedAtMs)} ago.`;
+    waits.push({ code: "sending", text: `It is on its way to signal-cli, and the answer has not come yet.${since}` });
     return {
       waits,
       next: waits.some((wait) => wait.code === "no_service")
         ? "The next start of the service finds out from its journal whether it was handed over, and decides then."
-        : "The answer decides. Without one it becomes unknown.",
+        : `The answer decides. Without one within ${
+          config.signal.timeoutMs / 1000
+        } s (SIGNAL_TIMEOUT) it becomes unknown: ` +
+          "then a receipt is waited for that would prove that it arrived.",
       actions: [...actions, ...ownerActions(message)],
     };
   }
@@ -98,7 +115,7 @@ async function underWayOutlook(message: OutboxStory, around: Surroundings): Prom
     ? `Without a receipt it becomes a dead letter: UNKNOWN_POLICY for ${message.kind} is hold, so it is not risked twice.`
     : silent
     ? `Without a receipt it is sent again and may then arrive twice: UNKNOWN_POLICY for ${message.kind} is resend.`
-    : "Without a receipt it is sent again, since Signal said that it had refused it.";
+    : "Without a receipt it is sent again, since the answer said that it had not gone out.";
   return { waits, next, actions: [...actions, ...ownerActions(message)] };
 }
 
@@ -128,21 +145,34 @@ async function accountWaits(message: OutboxStory, around: Surroundings, actions:
     waits.push({ code: "no_service", text: "No running service sends for this account just now." });
     actions.push("signal-automation health");
   }
+  const trouble = signalTrouble(around, message.account);
+  if (trouble !== undefined) {
+    waits.push({
+      code: "signal",
+      text: `Signal cannot be used just now (${trouble}); the service tries it again by itself.`,
+    });
+    actions.push("signal-automation doctor");
+  }
   const pause = await pauseOf(around, message.account);
-  if (pause !== undefined) {
-    const text = reasonText(pause.reason);
+  if (pause === undefined) return waits;
+  const text = reasonText(pause.reason);
+  if (pause.untilMs > around.clock.nowMs()) {
     const open = pause.faultsInARow >= around.config.delivery.circuitBreakerThreshold
-      ? ` That was ${pause.faultsInARow} times in a row; afterwards one message goes first to see whether it works again.`
+      ? ` The circuit breaker is open, since that was ${pause.faultsInARow} times in a row; afterwards one message goes ` +
+        "first to see whether it works again."
       : "";
     waits.push({ code: "pause", text: `The whole account pauses. ${text.what}${open}`, untilAtMs: pause.untilMs });
     actions.push(text.todo);
+  } else if (message.state === "queued" && pause.faultsInARow > 0) {
+    const first = "The account paused, and one message goes first to see whether it works again; it may be this one.";
+    waits.push({ code: "pause", text: `${first} ${text.what}` });
   }
   return waits;
 }
 
 function laneWait(count: number, head: OutboxListing, nowMs: number): Wait {
   const dated = head.state === "queued" && head.dueAtMs > nowMs;
-  const what = dated ? "waits for the date of its next try" : STATE_TEXTS[head.state];
+  const what = dated ? "waits for the date of its next try" : stateText(head.state, head.reason);
   const many = count === 1
     ? `Message ${head.id} to the same recipient comes first; it ${what}.`
     : `${count.toLocaleString("en")} messages to the same recipient come first; the first, ${head.id}, ${what}.`;

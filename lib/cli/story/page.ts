@@ -125,13 +125,18 @@ class Page {
   #brief(heading: string, messages: readonly MessageStory[]): void {
     if (messages.length === 0) return;
     this.#heading(heading);
-    for (const { id, state, what, to, verdict, finishedAtMs, enqueuedAtMs, attempts } of messages) {
+    for (const { id, state, what, to, verdict, finishedAtMs, enqueuedAtMs, attempts, notReached } of messages) {
       const since = this.#o.moments.full(finishedAtMs ?? enqueuedAtMs);
       const tried = attempts.length === 0
         ? ""
         : ` Handed over ${attempts.length === 1 ? "once" : `${attempts.length} times`}.`;
+      const missed = notReached.length === 0
+        ? ""
+        : ` It did not reach ${notReached.length === 1 ? "one member" : `${notReached.length} members`}.`;
       this.#item(
-        `${this.#o.paint.bold(String(id))} ${this.#state(state)}: ${what}, to ${to}. ${verdict}${tried} ${since}`,
+        `${this.#o.paint.bold(String(id))} ${
+          this.#state(state)
+        }: ${what}, to ${to}. ${verdict}${missed}${tried} ${since}`,
       );
     }
   }

@@ -10,7 +10,9 @@ import type { MessageKind, MessageState, Origin } from "../../domain/message.ts"
 export type WaitCode =
   /** No instance holds the lease that is needed: the service does not run, or has no database. */
   | "no_service"
-  /** The account pauses after a channel fault. */
+  /** The channel cannot be used: signal-cli is not there, or refused. */
+  | "signal"
+  /** The account pauses after a channel fault, or one message goes first after such a pause. */
   | "pause"
   /** Something earlier to the same recipient, or from the same sender, is not finished. */
   | "lane"
