@@ -5,6 +5,7 @@
  *
  * Several processes may write the same file (the service, `health` from cron): lines are appended whole, and only who
  * holds the lock of the very file that still has the current name renames it, so that nobody's day is overwritten.
+ * A file that somebody removed or moved away (logrotate) is made anew: lines into a file without a name are lost.
  *
  * @module
  */
@@ -16,6 +17,8 @@ export const KEPT_DAYS = 7;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A file that could not be opened is tried again after this long, at the next line. */
 export const REOPEN_AFTER_MS = 60_000;
+/** How often, at most, it is looked whether the open file still has its name. */
+export const LOOK_AFTER_MS = 1_000;
 
 const OPEN = { append: true, create: true, mode: 0o640 } as const;
 
@@ -58,11 +61,20 @@ function writer(folder: string, name: string, clock: Clock, opened: Current | un
   const encoder = new TextEncoder();
   let current = opened;
   let nextOpenMs = -Infinity;
+  let nextLookMs = clock.monotonicMs() + LOOK_AFTER_MS;
   let closed = false;
 
   /** The file for a line of today; undefined while there is none. */
   const forToday = (): Current | undefined => {
     const today = dayOf(clock.nowMs());
+    if (current !== undefined && clock.monotonicMs() >= nextLookMs) {
+      nextLookMs = clock.monotonicMs() + LOOK_AFTER_MS;
+      if (!hasName(current.file, path)) {
+        current.file.close();
+        current = undefined;
+        nextOpenMs = -Infinity;
+      }
+    }
     if (current === undefined) {
       if (clock.monotonicMs() < nextOpenMs) return undefined;
       nextOpenMs = clock.monotonicMs() + REOPEN_AFTER_MS;
@@ -113,11 +125,22 @@ function turn(folder: string, name: string, { file, day }: Current, nowMs: numbe
   try {
     // Never waited for: a holder that was stopped must not stop us. Who has it turns the file, which is all that we want.
     if (!file.tryLockSync(true)) return;
-    if (Deno.statSync(path).ino !== file.statSync().ino || exists(`${path}.${day}`)) return;
+    if (!hasName(file, path) || exists(`${path}.${day}`)) return;
     Deno.renameSync(path, `${path}.${day}`);
     prune(folder, name, nowMs);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** Whether the path still leads to the open file. */
+function hasName(file: Deno.FsFile, path: string): boolean {
+  try {
+    const [named, open] = [Deno.statSync(path), file.statSync()];
+    return named.ino === open.ino && named.dev === open.dev;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openLog } from "../../lib/observe/log.ts";
-import { appendLogLine, openLogFile, REOPEN_AFTER_MS } from "../../lib/observe/log_file.ts";
+import { appendLogLine, LOOK_AFTER_MS, openLogFile, REOPEN_AFTER_MS } from "../../lib/observe/log_file.ts";
 import { ManualClock } from "../support/recording.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -28,6 +28,22 @@ Deno.test("two writers of one file turn it once: no line is lost, no day overwri
     two.close();
     assert.equal(await Deno.readTextFile(`${folder}/a.log.2100-01-01`), "one today\ntwo today\n");
     assert.equal(await Deno.readTextFile(`${folder}/a.log`), "two tomorrow\none tomorrow\n");
+  }));
+
+Deno.test("a file that was removed or moved away while it was open is made anew under its name", () =>
+  inFolder(async (folder) => {
+    const clock = new ManualClock(Date.UTC(2100, 0, 1, 12));
+    const file = openLogFile(folder, "a.log", clock);
+    file.write("first\n");
+    await Deno.rename(`${folder}/a.log`, `${folder}/a.log.1`);
+    await clock.advance(LOOK_AFTER_MS);
+    file.write("second\n");
+    await Deno.remove(`${folder}/a.log`);
+    await clock.advance(LOOK_AFTER_MS);
+    file.write("third\n");
+    file.close();
+    assert.equal(await Deno.readTextFile(`${folder}/a.log.1`), "first\n");
+    assert.equal(await Deno.readTextFile(`${folder}/a.log`), "third\n");
   }));
 
 Deno.test("`appendLogLine()` turns a file that an earlier day left, and keeps seven", () =>
