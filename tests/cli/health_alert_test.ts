@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { due, remember, REMIND_MS } from "../../lib/cli/health/alert_state.ts";
+import { due, readTold, remember, REMIND_MS } from "../../lib/cli/health/alert_state.ts";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { SimulatedSignal } from "../support/simulated_signal.ts";
 import { startSink } from "../support/webhook_sink.ts";
@@ -102,4 +102,15 @@ Deno.test("a cause is told at once, then once an hour, and forgotten when it is 
   assert.deepEqual(due(["disk"], told, 1_000 + REMIND_MS), ["disk"]);
   assert.deepEqual(due(["disk"], told, 500), ["disk"]);
   assert.deepEqual(remember([], [], told, 2_000), {});
+});
+
+Deno.test({
+  name: "what a run of root's left unreadable counts as nothing told, so that the service's user goes on telling",
+  // Root reads everything; tests/boot/run tries it with both users.
+  ignore: Deno.uid() === 0,
+  fn: () =>
+    inFolder(async (folder) => {
+      await Deno.writeTextFile(join(folder, "told.json"), '{"version":1,"told":{"disk":1}}', { mode: 0o000 });
+      assert.deepEqual(await readTold(join(folder, "told.json")), {});
+    }),
 });

@@ -29,14 +29,19 @@ export function remember(causes: readonly string[], justTold: readonly string[],
   }));
 }
 
-/** Without a file, or with one that cannot be used, nothing was told: that costs one repetition. */
+/**
+ * Without a file, or with one that cannot be used, nothing was told: that costs one repetition. Nor may a file of another
+ * user, left by a run of root's, keep the service's user from telling.
+ */
 export async function readTold(path: string): Promise<Told> {
   try {
     const value = JSON.parse(await Deno.readTextFile(path));
     if (value?.version !== VERSION || typeof value.told !== "object" || value.told === null) return {};
     return Object.fromEntries(Object.entries(value.told).filter(([, atMs]) => Number.isFinite(atMs))) as Told;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return {};
+    const unusable = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+      error instanceof SyntaxError;
+    if (unusable) return {};
     throw error;
   }
 }
