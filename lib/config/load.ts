@@ -104,10 +104,22 @@ async function chooseFile(
   }
   const files = options.files ?? DEFAULT_ENV_FILES;
   for (const [index, path] of files.entries()) {
+    // `sudo -u` leaves who is asked in a home folder that this user may not even look into.
+    if (index === 0 && await isHidden(path)) continue;
     const file = await readFile(path, processEnv);
     if (file !== undefined && (index > 0 || file.parsed.entries.has(OWN_MARK))) return file;
   }
   return undefined;
+}
+
+/** Whether nobody can tell if the file is there: the folder may not be searched. */
+async function isHidden(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.PermissionDenied;
+  }
 }
 
 /** undefined when there is no such file. @throws {ConfigError} when it is there and cannot be read */
@@ -133,8 +145,9 @@ async function readFile(
       );
     }
     if (error instanceof Deno.errors.PermissionDenied) {
-      const accepted = "a file that the service's user may read: chown or chgrp it, mode 0600";
-      throw new ConfigError(path, "is there, but this user may not read it", accepted, { cause: error });
+      const accepted = "its owner or root: sudo -u signal-automation signal-automation …; of the service's own user, " +
+        "a file that it may read: chown it, mode 0600";
+      throw new ConfigError(path, "this user may not read it", accepted, { cause: error });
     }
     throw error;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { due, readTold, remember, REMIND_MS } from "../../lib/cli/health/alert_state.ts";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
+import { AS_ROOT } from "../support/as_root.ts";
 import { SimulatedSignal } from "../support/simulated_signal.ts";
 import { startSink } from "../support/webhook_sink.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
@@ -107,7 +108,7 @@ Deno.test("a cause is told at once, then once an hour, and forgotten when it is 
 Deno.test({
   name: "what a run of root's left unreadable counts as nothing told, so that the service's user goes on telling",
   // Root reads everything; tests/boot/run tries it with both users.
-  ignore: Deno.uid() === 0,
+  ignore: AS_ROOT,
   fn: () =>
     inFolder(async (folder) => {
       await Deno.writeTextFile(join(folder, "told.json"), '{"version":1,"told":{"disk":1}}', { mode: 0o000 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { findSettings, loadConfig } from "../../lib/config/load.ts";
 import { formatProblem, formatWarning } from "../../lib/config/problems.ts";
 import { ConfigError } from "../../lib/domain/errors.ts";
+import { AS_ROOT } from "../support/as_root.ts";
 
 const NO_ENV = () => undefined;
 const FILE = `SIGNAL_NUMBER=+33639980001
@@ -48,6 +49,22 @@ Deno.test("without a named file the first default counts only when it names SIGN
     assert.equal((await findSettings({ files, getEnv: NO_ENV })).file, files[0]);
     assert.equal((await findSettings({ files: [`${folder}/none`], getEnv: NO_ENV })).file, undefined);
   }));
+
+Deno.test({
+  name: "a folder that this user may not look into has no ./.env, and a file that is there and closed is refused",
+  // No mode stops root; tests/boot/run tries it as the service's user.
+  ignore: AS_ROOT,
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/home`, { mode: 0o000 });
+      await Deno.writeTextFile(`${folder}/etc`, FILE);
+      const files = [`${folder}/home/.env`, `${folder}/etc`];
+      assert.equal((await findSettings({ files, getEnv: NO_ENV })).file, files[1]);
+      await Deno.chmod(`${folder}/etc`, 0o000);
+      await assert.rejects(findSettings({ files, getEnv: NO_ENV }), isConfigError(files[1]!, /may not read it/));
+      await Deno.chmod(`${folder}/home`, 0o700);
+    }),
+});
 
 Deno.test("- reads standard input, and places in it are named so", async () => {
   const stdin = new Blob([`${FILE}MAX_RETRIES=many\n`]).stream();
