@@ -7,7 +7,7 @@
 import { ConfigError } from "../domain/errors.ts";
 import { readCredentials } from "./credentials.ts";
 import { type EnvFile, parseEnvFile } from "./env_file.ts";
-import { parseConfig, type ParseResult } from "./parse.ts";
+import { parseConfig, type ParseResult, type StandIns } from "./parse.ts";
 import type { Problem, RawValue, Warning } from "./problems.ts";
 import { NOT_YET_SUPPORTED, SETTINGS } from "./schema.ts";
 
@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly files?: readonly string[];
   /** For `-`; default: the process's own. */
   readonly stdin?: ReadableStream<Uint8Array>;
+  /** See {@link parseConfig}; default: none. */
+  readonly standIns?: StandIns;
 }
 
 /** What was found, not yet judged. */
@@ -53,7 +55,7 @@ export type LoadResult = ParseResult & { readonly file: string | undefined };
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<LoadResult> {
   const found = await findSettings(options);
-  const parsed = parseConfig(found.values);
+  const parsed = parseConfig(found.values, options.standIns);
   const warnings = [...found.warnings, ...parsed.warnings];
   if ("config" in parsed && found.problems.length === 0) return { config: parsed.config, warnings, file: found.file };
   const problems = [...found.problems, ...("problems" in parsed ? parsed.problems : [])];

@@ -20,13 +20,17 @@ export type ParseResult =
   | { readonly config: Config; readonly warnings: readonly Warning[] }
   | { readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] };
 
+/** Values in the form of the file. */
+export type StandIns = Readonly<Partial<Record<SettingName, string>>>;
+
 const NAMES = Object.keys(SETTINGS) as SettingName[];
 
 /**
  * @param found every name that was found, ours or not; a blank value counts as not found
+ * @param standIns for who does not use these settings: taken where one is missing or wrong, which is then no problem
  * @returns the frozen config, or all problems at once; warnings either way
  */
-export function parseConfig(found: ReadonlyMap<string, RawValue>): ParseResult {
+export function parseConfig(found: ReadonlyMap<string, RawValue>, standIns: StandIns = {}): ParseResult {
   const problems: Problem[] = [];
   const warnings: Warning[] = [];
   const stated = new Map([...found].filter(([, raw]) => raw.value.trim() !== ""));
@@ -49,7 +53,9 @@ export function parseConfig(found: ReadonlyMap<string, RawValue>): ParseResult {
   for (const name of NAMES) {
     const raw = unused.has(name) ? undefined : stated.get(name);
     const result = readSetting(name, raw);
+    const standIn = standIns[name];
     if (result.problem === undefined) values[name] = result.value;
+    else if (standIn !== undefined) values[name] = settingOf(name).type.schema.parse(standIn);
     else {
       wrong.add(name);
       problems.push(result.problem);

@@ -47,6 +47,27 @@ Deno.test("groups lists names with ids and marks the owner's, by id and by name"
   });
 });
 
+Deno.test("groups comes before the settings are complete: it gives the id that they want", async () => {
+  await using signal = await SimulatedSignal.create({
+    accounts: ["+33199000100"],
+    groups: [{ id: OTHER, name: "Shop", members: [] }],
+  });
+  await inFolder(async (folder) => {
+    const good = { ...goodSettings(folder), SIGNAL_CLI_PATH: signal.cliPath, SIGNAL_CLI_DATA_DIR: signal.dataDir };
+    const rest = { ...good, AFFILIATE_LINK: "", ADMIN_PHONE_NUMBER: "" };
+    for (const groupId of ["", "your_group_id_here", "Shop"]) {
+      const { exit, out, err } = await cli(["groups", "--env-file", "-"], {
+        env: { ...rest, SIGNAL_GROUP_ID: groupId },
+      });
+      assert.equal(exit, 0, err);
+      assert.match(out, /Shop {2}0 members\n {4}AAEC(.|\n)*None of them is SIGNAL_GROUP_ID/);
+    }
+    const without = await cli(["groups", "--env-file", "-"], { env: { ...rest, SIGNAL_NUMBER: "" } });
+    assert.equal(without.exit, 2);
+    assert.match(without.err, /1 problem in the settings\n {2}SIGNAL_NUMBER/);
+  });
+});
+
 Deno.test("groups reads the running service's list, since the account is not free then", async () => {
   await inFolder(async (folder) => {
     const run = join(folder, "run");

@@ -11,7 +11,9 @@ async function link(world: Record<string, unknown>, scannedBy: string, args: rea
   let result: Awaited<ReturnType<typeof cli>> | undefined;
   let sent: readonly unknown[] = [];
   await inFolder(async (folder) => {
-    const env = { ...goodSettings(folder), SIGNAL_CLI_PATH: signal.cliPath, SIGNAL_CLI_DATA_DIR: signal.dataDir };
+    const good = { ...goodSettings(folder), SIGNAL_CLI_PATH: signal.cliPath, SIGNAL_CLI_DATA_DIR: signal.dataDir };
+    // The group is known only afterwards.
+    const env = { ...good, SIGNAL_GROUP_ID: "your_group_id_here" };
     result = await cli(["link", ...args, "--env-file", "-"], {
       env,
       // The phone scans what is on the screen.

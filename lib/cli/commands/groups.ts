@@ -11,7 +11,7 @@ import { serviceState } from "../health/report.ts";
 import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
 import { formatSpan } from "../screen/when.ts";
-import { needConfig } from "../settings.ts";
+import { needAccount } from "../settings.ts";
 import { signalOptions } from "../signal.ts";
 
 export const groupsCommand: CommandSpec = {
@@ -23,7 +23,7 @@ export const groupsCommand: CommandSpec = {
   examples: [{ line: "signal-automation groups", meaning: "names, ids, and which one hears of orders" }],
   async run(invocation, context) {
     const { terminal, clock } = context;
-    const config = await needConfig(invocation, context);
+    const config = await needAccount(invocation, context);
     const { groups, listedAtMs } = await findGroups(config, context);
     const owner = ownerOf(config, groups);
     if (invocation.flag("json")) {

@@ -11,7 +11,7 @@ import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { type Progress, startProgress } from "../screen/progress.ts";
 import { qrText } from "../screen/qr.ts";
-import { needConfig } from "../settings.ts";
+import { needAccount } from "../settings.ts";
 
 /** What the phone shows in its list of devices. */
 const DEVICE_NAME = "signal-automation";
@@ -30,10 +30,13 @@ export const linkCommand: CommandSpec = {
     JSON_OUTPUT,
     ENV_FILE,
   ],
-  examples: [{ line: "signal-automation link", meaning: "as the service's user: sudo -u signal-automation …" }],
+  examples: [{
+    line: "signal-automation link",
+    meaning: "with sudo -u signal-automation in front, since the service has to own the account's files",
+  }],
   async run(invocation, context) {
     const { terminal, clock } = context;
-    const config = await needConfig(invocation, context);
+    const config = await needAccount(invocation, context);
     const { number, cliDataDir } = config.signal;
     const spawn = realSignalCli(config);
     const folder = cliDataDir === undefined ? {} : { dataDir: cliDataDir };
