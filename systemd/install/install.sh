@@ -21,6 +21,17 @@ make_user() {
   fi
 }
 
+# Folders below those of the service's user, by its own hand: root follows no link that it may have put there. What root
+# left in them (an account that was linked by root) becomes the service's.
+make_own() {
+  [ ! -L "$STATE" ] && [ ! -L "$LOGS" ] || fail "$STATE or $LOGS is a link; nothing was started"
+  for folder in "$@"; do
+    as_service mkdir -p "$folder"
+    chown -hR "$SERVICE_USER:$SERVICE_USER" "$folder"
+    as_service chmod 0700 "$folder"
+  done
+}
+
 make_folders() {
   step 'Folders'
   mkdir -p /etc/signal-automation "$ETC"
@@ -28,11 +39,13 @@ make_folders() {
     chown "root:$SERVICE_USER" "$folder"
     chmod 0750 "$folder"
   done
-  for folder in /var/lib/signal-automation /var/log/signal-automation "$STATE" "$LOGS"; do
+  for folder in /var/lib/signal-automation /var/log/signal-automation; do
     mkdir -p "$folder"
     chown "$SERVICE_USER:$SERVICE_USER" "$folder"
     chmod 0700 "$folder"
   done
+  if [ -n "$INSTANCE" ]; then make_own "$STATE" "$LOGS"; fi
+  if [ -e "$STATE/signal-cli" ]; then make_own "$STATE/signal-cli"; fi
   say "settings in $ETC, state in $STATE, logs in $LOGS"
 }
 
@@ -64,13 +77,23 @@ free_port() {
   printf '%s' "$port"
 }
 
+# By the shell itself: the arguments of a program are there for everybody to see.
+fill_marks() {
+  while IFS= read -r line; do
+    case $line in
+    *=@DB_PASSWORD@ | *=@ADMIN_TOKEN@) printf '%s=%s\n' "${line%%=*}" "$(secret)" ;;
+    *=@HTTP_PORT@) printf '%s=%s\n' "${line%%=*}" "$(free_port)" ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+  done
+}
+
 make_settings() {
   step "Settings $ETC/env"
   if [ -e "$ETC/env" ]; then
     say 'are there already and stay as they are'
   else
-    (umask 077 && file_env |
-      sed -e "s|@DB_PASSWORD@|$(secret)|" -e "s|@ADMIN_TOKEN@|$(secret)|" -e "s|@HTTP_PORT@|$(free_port)|" >"$ETC/env.new")
+    (umask 077 && file_env | fill_marks >"$ETC/env.new")
     mv "$ETC/env.new" "$ETC/env"
     say 'written, with a new DB_PASSWORD and ADMIN_TOKEN; your numbers, group and link are still to be filled in'
   fi
@@ -119,9 +142,7 @@ install_units() {
     fi
     printf 'SIGNAL_NUMBER=%s\n' "$(value_of "$ETC/env" SIGNAL_NUMBER)" |
       put 0600 "$SERVICE_USER:$SERVICE_USER" "$ETC/signal-cli.env"
-    mkdir -p "$STATE/signal-cli"
-    chown "$SERVICE_USER:$SERVICE_USER" "$STATE/signal-cli"
-    chmod 0700 "$STATE/signal-cli"
+    make_own "$STATE/signal-cli"
     say "$CLI_UNIT runs signal-cli; the service reaches it at $RUN/signal-cli/socket"
   elif [ -e "$units/$UNIT.d/own-signal-cli.conf" ]; then
     say "signal-cli stays a unit of its own ($units/$UNIT.d/own-signal-cli.conf)"
@@ -178,16 +199,19 @@ make_tables() {
   fi
 }
 
+did_not_start() {
+  journalctl --no-pager --lines=10 --output=cat --unit="$UNIT" || :
+  fail "$UNIT did not start, and systemd tries it again; its last words are above. All of them: journalctl -u $UNIT"
+}
+
 start_service() {
   step 'Start'
-  if ! as_service "$PROGRAM" check --env-file "$ETC/env" >/tmp/signal-automation-check.$$ 2>&1; then
-    cat /tmp/signal-automation-check.$$
-    rm -f /tmp/signal-automation-check.$$
+  if ! answer=$(as_service "$PROGRAM" check --env-file "$ETC/env" 2>&1); then
+    say "$answer"
     say "Nothing was started: $ETC/env has to be filled in first."
     next_steps
     return
   fi
-  rm -f /tmp/signal-automation-check.$$
   say 'check accepts the settings'
   make_tables
   if [ "$TABLES" = no ] || ! systemd_runs; then
@@ -202,9 +226,9 @@ start_service() {
     # The service first lets go of the account: a second signal-cli would wait for it for ever.
     systemctl stop "$UNIT"
     if [ "$WITH_CLI_UNIT" = yes ]; then systemctl restart "$CLI_UNIT"; fi
-    systemctl start "$UNIT"
+    systemctl start "$UNIT" || did_not_start
   fi
-  systemctl --no-pager --lines=0 status "$UNIT" || fail "$UNIT did not start; see: journalctl -u $UNIT"
+  systemctl --no-pager --lines=0 status "$UNIT" || did_not_start
   step 'Done'
   say "Look at it:  signal-automation health --env-file $ETC/env"
   say "Its log:     journalctl -u $UNIT -f"
@@ -214,8 +238,9 @@ start_service() {
 next_steps() {
   step 'Next'
   say "1. Fill in the settings:     sudoedit $ETC/env"
-  say "2. A Signal account, unless it has one:"
-  say "     sudo -u $SERVICE_USER signal-cli --data-dir $STATE/signal-cli link -n signal-automation"
+  say '2. A Signal account, unless it has one, and the id of your group:'
+  say "     sudo -u $SERVICE_USER signal-automation link --env-file $ETC/env"
+  say "     sudo -u $SERVICE_USER signal-automation groups --env-file $ETC/env"
   say "3. Check, make tables, start:   signal-automation install$INSTALL_OPTIONS | sudo sh"
   say '   It may run as often as you like, and starts nothing that check refuses.'
   if [ -n "$FROM" ]; then say "Back to the original system:  sudo sh $FROM/before-takeover/go-back.sh"; fi

@@ -7,6 +7,9 @@ before_take_over() {
   KEEP=$FROM/before-takeover
   [ -f "$FROM/.env" ] || [ -f "$KEEP/env" ] || fail "$FROM/.env is not there: is the original system installed there?"
   mkdir -p "$KEEP"
+  # go-back.sh in it is run by root.
+  [ ! -L "$KEEP" ] && [ "$(stat -c %u "$KEEP")" = 0 ] ||
+    fail "$KEEP is not root's: move it away, then run this again"
   chmod 0700 "$KEEP"
   unit=/etc/systemd/system/signal-automation.service
   if [ -f "$unit" ] && grep -q 'ExecStart=.*main\.py' "$unit"; then
@@ -21,6 +24,7 @@ before_take_over() {
 
 take_over() {
   KEEP=$FROM/before-takeover
+  take_folder
   write_go_back
   take_settings
   take_templates
@@ -30,10 +34,40 @@ take_over() {
   take_logrotate
 }
 
+# Who owns a folder may put another one in the place of before-takeover.
+take_folder() {
+  [ -e "$KEEP/owner" ] || stat -c %u:%g "$FROM" >"$KEEP/owner"
+  chown "root:$SERVICE_USER" "$FROM"
+  chmod g+rx,go-w "$FROM"
+}
+
+# What the original says is where its own rights count, not root's: its settings could name any file.
+is_readable() { as_service test -r "$1"; }
+
+# A path of its settings. It ran in its own folder.
+path_of() {
+  case $1 in
+  /*) printf '%s' "$1" ;;
+  *) printf '%s' "$FROM/$1" ;;
+  esac
+}
+
+# Whether a path is the original's alone.
+is_its_own() {
+  case $1 in
+  */../* | */..) return 1 ;;
+  "$FROM"/*) return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
 take_settings() {
   step 'Its settings'
-  [ -e "$KEEP/env" ] || cp -pL "$FROM/.env" "$KEEP/env"
-  chmod 0600 "$KEEP/env"
+  if [ ! -e "$KEEP/env" ]; then
+    is_readable "$FROM/.env" || fail "$SERVICE_USER may not read $FROM/.env; is it the original's? chown it, then run this again"
+    (umask 077 && as_service cat "$FROM/.env" >"$KEEP/env.new")
+    mv "$KEEP/env.new" "$KEEP/env"
+  fi
   if [ -e "$ETC/env" ]; then
     say "$ETC/env stays as it is"
   else
@@ -60,12 +94,17 @@ leave_link() {
 take_templates() {
   step 'Its templates'
   old=$(value_of "$KEEP/env" TEMPLATES_FILE)
-  [ -n "$old" ] || old=$FROM/config/templates.yaml
-  if [ -f "$old" ] && [ ! -L "$old" ]; then
-    cp -p "$old" "$KEEP/templates.yaml"
-    install -m 0640 -o root -g "$SERVICE_USER" "$old" "$ETC/templates.yaml"
+  old=$(path_of "${old:-config/templates.yaml}")
+  if [ -f "$old" ] && [ ! -L "$old" ] && is_readable "$old"; then
+    as_service cat "$old" >"$KEEP/templates.yaml"
+    put 0640 "root:$SERVICE_USER" "$ETC/templates.yaml" <"$KEEP/templates.yaml"
     say "taken from $old"
-    leave_link "$old" "$ETC/templates.yaml"
+    if is_its_own "$old"; then
+      printf '%s\n' "$old" >"$KEEP/templates.place"
+      leave_link "$old" "$ETC/templates.yaml"
+    else
+      say "$old stays; what counts is $ETC/templates.yaml"
+    fi
   elif [ -L "$old" ]; then
     say 'are taken over already'
   else
@@ -76,15 +115,25 @@ take_templates() {
 take_logs() {
   step 'Its logs'
   old=$(value_of "$KEEP/env" LOG_DIR)
-  [ -n "$old" ] || old=$FROM/logs
-  printf '%s\n' "$old" >"$KEEP/logs.place"
+  old=$(path_of "${old:-logs}")
+  old=${old%/}
   if [ -L "$old" ] || [ "$old" = "$LOGS" ]; then
     say 'are taken over already'
-  elif [ -d "$old" ]; then
+  elif [ -d "$old" ] && is_its_own "$old"; then
+    printf '%s\n' "$old" >"$KEEP/logs.place"
     cp -Rp "$old/." "$LOGS/"
-    chown -R "$SERVICE_USER:$SERVICE_USER" "$LOGS"
+    chown -hR "$SERVICE_USER:$SERVICE_USER" "$LOGS"
     mv "$old" "$KEEP/logs"
     leave_link "$old" "$LOGS"
+  elif [ -d "$old" ]; then
+    # Others may write there too.
+    for name in signal-automation critical-errors template-updates health-check; do
+      for file in "$old/$name".log*; do
+        if [ -f "$file" ] && [ ! -L "$file" ]; then cp -Pp "$file" "$LOGS/"; fi
+      done
+    done
+    chown -hR "$SERVICE_USER:$SERVICE_USER" "$LOGS"
+    say "copied from $old, which stays; new lines are in $LOGS"
   else
     say "$old is not there"
   fi
@@ -196,10 +245,18 @@ if [ -e "\$KEEP/logs.place" ] && [ -d "\$KEEP/logs" ]; then
   place=\$(cat "\$KEEP/logs.place")
   if [ -L "\$place" ]; then rm "\$place" && mv "\$KEEP/logs" "\$place"; fi
 fi
-if [ -L "\$FROM/.env" ]; then rm "\$FROM/.env" && cp -p "\$KEEP/env" "\$FROM/.env"; fi
-if [ -L "\$FROM/config/templates.yaml" ]; then
-  rm "\$FROM/config/templates.yaml" && cp -p '$ETC/templates.yaml' "\$FROM/config/templates.yaml"
+if [ -L "\$FROM/.env" ]; then
+  rm "\$FROM/.env"
+  install -m 0600 -o '$SERVICE_USER' -g '$SERVICE_USER' "\$KEEP/env" "\$FROM/.env"
 fi
+if [ -e "\$KEEP/templates.place" ]; then
+  place=\$(cat "\$KEEP/templates.place")
+  if [ -L "\$place" ]; then
+    rm "\$place"
+    install -m 0644 -o '$SERVICE_USER' -g '$SERVICE_USER' '$ETC/templates.yaml' "\$place"
+  fi
+fi
+if [ -e "\$KEEP/owner" ]; then chown "\$(cat "\$KEEP/owner")" "\$FROM"; fi
 if [ -e "\$KEEP/crontab" ]; then crontab -u root "\$KEEP/crontab"; fi
 if [ -e "\$KEEP/logrotate" ]; then cp -p "\$KEEP/logrotate" /etc/logrotate.d/signal-automation; fi
 if [ -e "\$KEEP/signal-automation.service" ]; then
@@ -209,7 +266,8 @@ if [ -e "\$KEEP/signal-automation.service" ]; then
   systemctl enable --now signal-automation.service
 fi
 # Its settings of now would bring half of the take-over back: the next one starts from the original's again.
-rm -f '$ETC/env' "\$KEEP/env" "\$KEEP/account.place" "\$KEEP/crontab"
+rm -f '$ETC/env' "\$KEEP/env" "\$KEEP/owner" "\$KEEP/templates.place" "\$KEEP/logs.place" "\$KEEP/account.place" \\
+  "\$KEEP/crontab"
 echo 'The original system is back. To take it over again: signal-automation install --from $FROM | sudo sh'
 END_OF_SCRIPT
 }

@@ -190,6 +190,56 @@ Deno.test("with a unit of its own for signal-cli the settings name its socket, o
   });
 });
 
+Deno.test("secrets are made by the shell itself, since everybody sees the arguments of a program", async () => {
+  const text = await script("install", "--name", "prod");
+  const body = text.slice(0, text.lastIndexOf("main </dev/null"));
+  // Whatever program runs: its arguments.
+  const watch =
+    'for program in sed awk tr head base64 grep; do eval "$program() { printf \'%s\\n\' \\"\\$*\\" >&2; command $program \\"\\$@\\"; }"; done';
+  const { out, err } = await sh(`${body}\n${watch}\nfile_env | fill_marks\n`);
+  const { entries, problems } = parseEnvFile(out, () => undefined);
+  assert.deepEqual(problems, []);
+  const secrets = ["DB_PASSWORD", "ADMIN_TOKEN"].map((name) => entries.get(name)?.value ?? "");
+  for (const secret of secrets) {
+    assert.match(secret, /^[A-Za-z0-9_-]{40}$/);
+    assert.ok(!err.includes(secret));
+  }
+  assert.notEqual(secrets[0], secrets[1]);
+  assert.match(entries.get("HTTP_PORT")?.value ?? "", /^[0-9]{4}$/);
+  assert.match(err, /base64|urandom/);
+  assert.doesNotMatch(out, /@[A-Z_]+@/);
+});
+
+Deno.test("a take-over leaves a log folder alone that the original shares with others, and takes its own logs from it", async () => {
+  await inFolder(async (folder) => {
+    const [from, shared, logs] = [join(folder, "old"), join(folder, "shared"), join(folder, "new")];
+    for (const path of [join(from, "before-takeover"), join(from, "logs"), shared, logs]) {
+      await Deno.mkdir(path, { recursive: true });
+    }
+    const text = await script("install", "--from", "/opt/signal-automation");
+    const body = text.slice(0, text.lastIndexOf("main </dev/null"));
+    const values = `chown() { :; }\nFROM=${quote(from)} KEEP=${quote(join(from, "before-takeover"))} LOGS=${
+      quote(logs)
+    }`;
+    const takeLogs = async (logDir: string) => {
+      await Deno.writeTextFile(join(from, "before-takeover", "env"), `LOG_DIR=${logDir}\n`);
+      const { code, err } = await sh(`${body}\n${values}\ntake_logs\n`);
+      assert.equal(code, 0, err);
+    };
+    await Deno.writeTextFile(join(shared, "syslog"), "of others\n");
+    await Deno.writeTextFile(join(shared, "signal-automation.log.1"), "ours\n");
+    await Deno.symlink("/etc/hostname", join(shared, "critical-errors.log"));
+    for (const logDir of [shared, `${from}/../shared`]) await takeLogs(logDir);
+    assert.equal(await Deno.readTextFile(join(shared, "syslog")), "of others\n");
+    assert.deepEqual([...Deno.readDirSync(logs)].map(({ name }) => name), ["signal-automation.log.1"]);
+    // Its own, said as the original may say it: below the folder where it ran.
+    await Deno.writeTextFile(join(from, "logs", "critical-errors.log"), "ours\n");
+    await takeLogs("logs");
+    assert.equal(await Deno.readLink(join(from, "logs")), logs);
+    assert.equal(await Deno.readTextFile(join(from, "logs", "critical-errors.log")), "ours\n");
+  });
+});
+
 Deno.test("quote() makes one word of anything", async () => {
   for (const text of ["", "it's", '$(x) `y` "z" \\ !', "a\nb", "'''"]) {
     assert.equal((await sh(`printf %s ${quote(text)}`)).out, text);
