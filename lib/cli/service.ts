@@ -19,6 +19,13 @@ export interface ServiceOptions {
   readonly spawn?: SpawnSignalCli;
   /** Names of settings that changed since the start and need a restart, for health. */
   readonly changedSettings?: () => readonly string[];
+  /** Ends the waiting for what has to be known before anything is built. */
+  readonly stop?: AbortSignal;
+}
+
+/** It was told to stop while it waited for Signal. */
+export class StoppedEarly extends Error {
+  override readonly name = "StoppedEarly";
 }
 
 export interface OpenService {
@@ -36,9 +43,12 @@ const LEVEL_NAMES: Readonly<Record<Config["log"]["level"], LogLevelName>> = {
   critical: "CRITICAL",
 };
 
-/** Nothing runs yet. @throws {ConfigError}, and what the system says when it refuses the log's folder */
+/**
+ * Nothing runs yet.
+ * @throws {ConfigError}, {@link StoppedEarly}, and what the system says when it refuses the log's folder
+ */
 export async function openService(
-  { config, context, logStream, spawn, changedSettings }: ServiceOptions,
+  { config, context, logStream, spawn, changedSettings, stop = new AbortController().signal }: ServiceOptions,
 ): Promise<OpenService> {
   const { clock, random, version, terminal } = context;
   const opened = await openLog({
@@ -52,7 +62,11 @@ export async function openService(
     clock,
   });
   const { log } = opened;
-  if (spawn === undefined) await waitForOwnerGroup(config, context, log);
+  if (spawn === undefined && !await waitForOwnerGroup(config, context, log, stop)) {
+    log.info("The service stops");
+    await opened.close();
+    throw new StoppedEarly();
+  }
   const app = buildApp({
     config,
     version,

@@ -4,7 +4,7 @@
  * @module
  */
 import { daemonOf, realSignalCli } from "../app/machine.ts";
-import { lookUpOwnerGroup, ownerGroupName } from "../app/owner_group.ts";
+import { lookUpOwnerGroup, ownerGroupId } from "../app/owner_group.ts";
 import { listGroups } from "../channels/signal/groups.ts";
 import { oneShot, type OneShotOptions } from "../channels/signal/one_shot.ts";
 import type { Config } from "../config/config.ts";
@@ -12,6 +12,7 @@ import { ChannelUnavailable } from "../domain/errors.ts";
 import { noCounters } from "../runtime/counters.ts";
 import type { Log } from "../runtime/log.ts";
 import type { CliContext } from "./command.ts";
+import { Waiting } from "./waiting.ts";
 
 /** Waits between looks for a Signal that is away at the very first start, milliseconds: doubled up to the cap. */
 const FIRST_WAIT_MS = 1_000;
@@ -30,20 +31,38 @@ export function signalOptions(config: Config, { clock }: CliContext): OneShotOpt
 }
 
 /**
- * Looks up the owner's group once when the settings say its name. With Signal away it waits: without the group nothing
- * can be sent, and the next start needs no Signal for it.
+ * Looks up the owner's group once when the settings say its name. With Signal away it waits, and shows that it does:
+ * without the group nothing can be sent, and the next start needs no Signal for it.
+ * @param stop ends the waiting
+ * @returns false when it was stopped
  * @throws {ConfigError} when no group or several have the name
  */
-export async function waitForOwnerGroup(config: Config, context: CliContext, log: Log): Promise<void> {
-  if (ownerGroupName(config) === undefined) return;
-  for (let waitMs = FIRST_WAIT_MS;; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-    try {
-      await lookUpOwnerGroup(config, () => oneShot(signalOptions(config, context), ({ rpc }) => listGroups(rpc)));
-      return;
-    } catch (error) {
-      if (!(error instanceof ChannelUnavailable)) throw error;
-      log.warn("The owner's group cannot be looked up by its name yet", { code: error.code, nextTryInMs: waitMs });
-      await context.clock.sleepMs(waitMs);
+export async function waitForOwnerGroup(
+  config: Config,
+  context: CliContext,
+  log: Log,
+  stop: AbortSignal,
+): Promise<boolean> {
+  if (ownerGroupId(config) !== undefined) return true;
+  const waiting = new Waiting(config, context, log);
+  try {
+    // A look may take longer than systemd waits for a start.
+    await waiting.because("starting");
+    for (let waitMs = FIRST_WAIT_MS; !stop.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      try {
+        const ask = { ...signalOptions(config, context), signal: stop };
+        await lookUpOwnerGroup(config, () => oneShot(ask, ({ rpc }) => listGroups(rpc)));
+        return true;
+      } catch (error) {
+        if (stop.aborted) return false;
+        if (!(error instanceof ChannelUnavailable)) throw error;
+        log.warn("The owner's group cannot be looked up by its name yet", { code: error.code, nextTryInMs: waitMs });
+        await waiting.because(error.code);
+        await context.clock.sleepMs(waitMs, stop);
+      }
     }
+    return false;
+  } finally {
+    await waiting.end();
   }
 }

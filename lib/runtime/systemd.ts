@@ -67,14 +67,19 @@ export class SystemdNotify implements Service {
   }
 
   async stop(): Promise<void> {
+    if (await this.leave() && this.#options.send !== undefined) {
+      await this.#tell(["STOPPING=1", "STATUS=stopping"], LAST_NOTICE_TIMEOUT_MS);
+    }
+  }
+
+  /** Ends without a word: another one goes on. @returns whether it ran */
+  async leave(): Promise<boolean> {
     const running = this.#running;
-    if (running === undefined) return;
+    if (running === undefined) return false;
     this.#running = undefined;
     running.abort.abort();
     await running.done;
-    if (this.#options.send !== undefined) {
-      await this.#tell(["STOPPING=1", "STATUS=stopping"], LAST_NOTICE_TIMEOUT_MS);
-    }
+    return true;
   }
 
   async #run(signal: AbortSignal): Promise<void> {

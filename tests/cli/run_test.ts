@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { cli, goodSettings, inShop, ROOT } from "./support.ts";
+import { cli, goodSettings, inShop, ROOT, VERSION } from "./support.ts";
 import { PATIENCE_MS, Recorder } from "../support/recorder.ts";
+import { until } from "../support/until.ts";
 
 /** Runs `run` in this process with a signal-cli that is not there, and gives signals to it. */
 async function running(
@@ -48,6 +49,25 @@ Deno.test("run stays up without signal-cli, says so, reloads at SIGHUP, and stop
     );
     signal("SIGHUP");
     await lines.waitFor((line) => line.includes("The file was loaded"), "the templates");
+  });
+  assert.equal(exit, 0, err);
+  assert.match(err, /The service stops/);
+});
+
+Deno.test("run stays up without signal-cli too when the owner's group is a name, shows what it waits for, and stops with 0", async () => {
+  const settings = () => ({ ...NO_SIGNAL_CLI, SIGNAL_GROUP_ID: "name:Shop" });
+  const { exit, err } = await running(settings, async ({ lines, folder }) => {
+    await lines.waitFor((line) => line.includes("cannot be looked up by its name yet"), "a word about the group");
+    const env = { ...goodSettings(folder), ...settings() };
+    let health = { exit: -1, out: "" };
+    await until(async () => {
+      health = await cli(["health", "--json", "--env-file", "-"], { env });
+      return health.out.includes("not_installed");
+    }, "its health");
+    assert.equal(health.exit, 3);
+    const report = JSON.parse(health.out);
+    assert.equal(report.status, "unhealthy");
+    assert.deepEqual(report.findings[0].text, `running, version ${VERSION}`);
   });
   assert.equal(exit, 0, err);
   assert.match(err, /The service stops/);

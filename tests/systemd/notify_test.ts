@@ -60,6 +60,15 @@ Deno.test("SystemdNotify says ready with the first status, feeds three times a p
   ]);
 });
 
+Deno.test("SystemdNotify left behind for another one says nothing of a stop", async () => {
+  const { service, clock, told } = recorded();
+  await service.start();
+  await clock.untilSleeping();
+  assert.equal(await service.leave(), true);
+  await service.stop();
+  assert.deepEqual(told.items, ["READY=1 STATUS=fine WATCHDOG=1"]);
+});
+
 Deno.test("SystemdNotify tells a status only when it changed, as one line", async () => {
   let status = "fine";
   const { service, clock, told } = recorded({ status: () => status });

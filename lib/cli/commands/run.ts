@@ -1,12 +1,13 @@
 /** `run` @module */
 import type { App } from "../../app.ts";
+import type { Config } from "../../config/config.ts";
 import { DeadlineExceeded, within } from "../../runtime/clock.ts";
 import { describeError } from "../../runtime/log.ts";
 import { type CliContext, type CommandSpec, ENV_FILE } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { sortError } from "../problem.ts";
 import { ReaderGone, type Terminal } from "../screen/terminal.ts";
-import { type OpenService, openService } from "../service.ts";
+import { type OpenService, openService, StoppedEarly } from "../service.ts";
 import { needSettings } from "../settings.ts";
 import { SettingsWatch } from "../settings_watch.ts";
 
@@ -26,12 +27,8 @@ export const runCommand: CommandSpec = {
   async run(invocation, context) {
     const { config, warnings } = await needSettings(invocation, context);
     const watch = await SettingsWatch.open(invocation, context);
-    const service = await openService({
-      config,
-      context,
-      logStream: logStreamOf(context.terminal),
-      changedSettings: () => watch?.changed ?? [],
-    });
+    const service = await open(config, context, watch);
+    if (service === undefined) return EXIT.done;
     try {
       for (const { name, warning } of warnings) {
         service.log.warn("A setting may not do what was meant", { setting: name, why: warning });
@@ -42,6 +39,30 @@ export const runCommand: CommandSpec = {
     }
   },
 };
+
+/** @returns undefined when it was told to stop before anything was built */
+async function open(
+  config: Config,
+  context: CliContext,
+  watch: SettingsWatch | undefined,
+): Promise<OpenService | undefined> {
+  const stop = new AbortController();
+  const unlisten = (["SIGTERM", "SIGINT"] as const).map((name) => context.onSignal(name, () => stop.abort()));
+  try {
+    return await openService({
+      config,
+      context,
+      logStream: logStreamOf(context.terminal),
+      changedSettings: () => watch?.changed ?? [],
+      stop: stop.signal,
+    });
+  } catch (error) {
+    if (error instanceof StoppedEarly) return undefined;
+    throw error;
+  } finally {
+    for (const end of unlisten) end();
+  }
+}
 
 /** From start to the end of the stop. */
 async function live(
