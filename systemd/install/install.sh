@@ -24,7 +24,7 @@ make_user() {
 # Folders below those of the service's user, by its own hand: root follows no link that it may have put there. What root
 # left in them (an account that was linked by root) becomes the service's.
 make_own() {
-  [ ! -L "$STATE" ] && [ ! -L "$LOGS" ] || fail "$STATE or $LOGS is a link; nothing was started"
+  if [ -L "$STATE" ] || [ -L "$LOGS" ]; then fail "$STATE or $LOGS is a link; nothing was started"; fi
   for folder in "$@"; do
     as_service mkdir -p "$folder"
     chown -hR "$SERVICE_USER:$SERVICE_USER" "$folder"

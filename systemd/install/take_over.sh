@@ -8,8 +8,9 @@ before_take_over() {
   [ -f "$FROM/.env" ] || [ -f "$KEEP/env" ] || fail "$FROM/.env is not there: is the original system installed there?"
   mkdir -p "$KEEP"
   # go-back.sh in it is run by root.
-  [ ! -L "$KEEP" ] && [ "$(stat -c %u "$KEEP")" = 0 ] ||
+  if [ -L "$KEEP" ] || [ "$(stat -c %u "$KEEP")" != 0 ]; then
     fail "$KEEP is not root's: move it away, then run this again"
+  fi
   chmod 0700 "$KEEP"
   unit=/etc/systemd/system/signal-automation.service
   if [ -f "$unit" ] && grep -q 'ExecStart=.*main\.py' "$unit"; then
