@@ -95,8 +95,7 @@ export class Webhook implements WebhookWay {
     } catch (error) {
       if (signal.aborted) return { result: "again", reason: "aborted" };
       if (over.signal.aborted) return { result: "again", reason: "timeout" };
-      // Texts of network errors quote the URL: the class is all that may be told.
-      return { result: "again", reason: describeError(error) };
+      return { result: "again", reason: networkFailure(error) };
     } finally {
       done.abort();
       await deadline;
@@ -179,4 +178,19 @@ export function retryAfterMs(header: string | null, nowMs: number): number | und
 function waitMs(attempt: number, random: Random): number {
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
   return Math.round(wait * (0.5 + random.fraction()));
+}
+
+/** Parts of what Deno says when a request fails, with a code for each. */
+const NETWORK_FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/\bdns error\b/, "name_not_found"],
+  [/\bConnection refused\b/, "connection_refused"],
+  [/\b(Network|Host) is unreachable\b|\bNo route to host\b/, "unreachable"],
+  [/\b(certificate|invalid peer|tls|handshake)\b/i, "tls"],
+  [/\b(connection (was )?(reset|closed)|Connection reset|broken pipe|IncompleteMessage)\b/i, "connection_lost"],
+];
+
+/** Why a request failed, as a code. The text of such an error quotes the address, which is a secret. */
+export function networkFailure(error: unknown): string {
+  const text = error instanceof TypeError ? error.message : "";
+  return NETWORK_FAILURES.find(([pattern]) => pattern.test(text))?.[1] ?? describeError(error);
 }

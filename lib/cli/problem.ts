@@ -66,7 +66,7 @@ export function sortError(error: unknown): Failure {
       exit: EXIT.usage,
       what: "this program is not permitted to do that",
       details: [firstLine(error.message)],
-      next: "The program reaches only the paths that the README lists under Permissions.",
+      next: "The program reaches only what was compiled in: the folders of its settings, and ./ in the general build.",
     };
   }
   if (error instanceof Deno.errors.PermissionDenied) {

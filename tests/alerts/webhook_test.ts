@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { retryAfterMs, Webhook, type WebhookOptions } from "../../lib/alerts/webhook.ts";
+import { networkFailure, retryAfterMs, Webhook, type WebhookOptions } from "../../lib/alerts/webhook.ts";
 import { DISCORD_CONTENT_MAX, formatFor } from "../../lib/alerts/webhook_body.ts";
 import type { WebhookNotice } from "../../lib/alerts/port.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
@@ -146,4 +146,21 @@ Deno.test("`retryAfterMs` reads seconds, fractions and dates", () => {
   assert.equal(retryAfterMs(new Date(AT_MS + 5_000).toUTCString(), AT_MS), 5_000);
   assert.equal(retryAfterMs("soon", 0), undefined);
   assert.equal(retryAfterMs(null, 0), undefined);
+});
+
+Deno.test("`networkFailure` says why nobody answers, and never quotes the address", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const failureOf = async (url: string) => {
+    try {
+      await (await fetch(url)).body?.cancel();
+      return "answered";
+    } catch (error) {
+      return networkFailure(error);
+    }
+  };
+  assert.equal(await failureOf(`http://127.0.0.1:${port}/secret`), "connection_refused");
+  assert.equal(await failureOf("https://no-such-host.invalid/secret"), "name_not_found");
+  assert.equal(networkFailure(new TypeError("something new about https://hooks.example/secret")), "TypeError");
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "../../config/config.ts";
+import { networkFailure } from "../../alerts/webhook.ts";
 import { within } from "../../runtime/clock.ts";
 import { removeIfThere } from "../../runtime/atomic_file.ts";
 import type { Finding } from "../health/finding.ts";
@@ -16,6 +17,15 @@ import { judgeOriginalUnit } from "./unit.ts";
 const WEBHOOK_TIMEOUT_MS = 10_000;
 /** Write permission of the group or of others. */
 const WRITABLE_BY_OTHERS = 0o022;
+/** Codes of {@link networkFailure} in words. */
+const FAILURES: Readonly<Record<string, string>> = {
+  name_not_found: "its name cannot be resolved",
+  connection_refused: "nobody listens there",
+  unreachable: "there is no way through the network",
+  tls: "its certificate or encryption is not accepted",
+  connection_lost: "the connection was closed",
+};
+
 /** What an original installation has, with how it gets in the way. */
 const LEFTOVERS: readonly (readonly [path: string, text: string, fix: string])[] = [
   [
@@ -110,9 +120,9 @@ export async function judgeWebhook({ webhook }: Config): Promise<Finding> {
     return { name, level: "ok", text: `${host} answers; doctor --send posts a test` };
   } catch (error) {
     abort.abort();
-    // Texts of network errors quote the address.
-    const why = error instanceof Error ? error.name : "unknown";
-    return { name, level: "fail", text: `${host} cannot be reached (${why})`, fix: `curl -sI ${origin}` };
+    const code = networkFailure(error);
+    const why = FAILURES[code] ?? code;
+    return { name, level: "fail", text: `${host} cannot be reached: ${why}`, fix: `curl -sI ${origin}` };
   }
 }
 
