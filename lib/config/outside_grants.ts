@@ -39,6 +39,8 @@ export function outsideGrants(
     if (isPath(reach) && refused.some((other) => other !== reach && isAbove(other, reach))) continue;
     // Deno looks names up on PATH at its start, and then cannot tell a program that is absent from one it may not run.
     if (reach.kind === "run" && reach.target === USUAL_PROGRAM) {
+      // A daemon may run where there is no such program; only `link` would start it.
+      if (config.signal.transport === "socket") continue;
       warnings.push({
         name: reach.setting,
         warning: `${reach.target} is not on PATH, or this program was compiled for another Signal client`,

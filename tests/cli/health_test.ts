@@ -56,6 +56,8 @@ Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   const pause = { pausedMs: 7_200_000, breaker: "open" };
   const paused = await healthWith("degraded", { outbox: { state: "degraded", reason: "network", details: pause } });
   assert.match(paused.out, /fail outbox +degraded: network; sending pauses for another 2 h; circuit\s+breaker open\n/);
+  const onStart = await healthWith("degraded", { signal: { state: "degraded", reason: "receive_mode" } });
+  assert.match(onStart.out, /→ start the daemon with --receive-mode=manual: it loses what arrives while/);
   assert.equal((await healthWith("unhealthy", { orders: { state: "down", reason: "bug" } })).exit, 1);
 });
 

@@ -73,6 +73,8 @@ Deno.test("signal-cli by name is a warning, since it may only be missing from PA
   const byName = outsideGrants(configOf(), allBut("signal-cli"));
   assert.deepEqual(byName.problems, []);
   assert.match(byName.warnings[0]!.warning, /^signal-cli is not on PATH, or/);
+  const daemon = { SIGNAL_TRANSPORT: "socket", SIGNAL_SOCKET: "127.0.0.1:7583" };
+  assert.deepEqual(outsideGrants(configOf(daemon), allBut("signal-cli")).warnings, []);
   const other = outsideGrants(configOf({ SIGNAL_CLI_PATH: "/opt/x/signal-cli" }), allBut("/opt/x/signal-cli"));
   assert.deepEqual(other.problems.map(({ name, accepted }) => [name, accepted]), [
     ["SIGNAL_CLI_PATH", "signal-cli, found on PATH"],

@@ -14,6 +14,7 @@ import { readGroups } from "../../app/groups_file.ts";
 import type { CliContext } from "../command.ts";
 import { ownerOf } from "../commands/groups.ts";
 import type { Finding } from "../health/finding.ts";
+import { SIGNAL_FIXES } from "../health/signal_fixes.ts";
 import { judgeVersion, type ServiceState } from "../health/report.ts";
 import { signalOptions } from "../signal.ts";
 
@@ -36,7 +37,7 @@ export async function judgeSignal(config: Config, context: CliContext, service: 
         text: part?.reason === "locked"
           ? "the service waits: another process holds the account"
           : `the running service says ${part?.state ?? "nothing"}${reason}`,
-        fix: FIXES[part?.reason ?? ""] ?? "journalctl -u signal-automation -n 50",
+        fix: SIGNAL_FIXES[part?.reason ?? ""] ?? "journalctl -u signal-automation -n 50",
       },
       ...(listed === undefined ? [] : [judgeGroup(config, listed.groups)]),
     ];
@@ -90,16 +91,8 @@ function judgeGroup(config: Config, groups: readonly SignalGroup[]): Finding {
   return { name, level: "ok", text: `${group.members} ${group.members === 1 ? "member" : "members"}` };
 }
 
-const FIXES: Readonly<Record<string, string>> = {
-  not_installed: "install signal-cli, then set SIGNAL_CLI_PATH if it is not on PATH",
-  not_registered: "signal-automation link",
-  locked: "ps -eo pid,user,lstart,args | grep '[s]ignal-cli'   then end the one that is not the service's",
-  daemon_absent: "systemctl start signal-cli",
-  offline: "check network and name resolution: getent hosts chat.signal.org",
-};
-
 function failure(name: string, error: unknown): Finding {
   if (!(error instanceof ChannelUnavailable)) throw error;
-  const fix = FIXES[error.code];
+  const fix = SIGNAL_FIXES[error.code];
   return { name, level: "fail", text: error.message, dependency: true, ...(fix !== undefined && { fix }) };
 }

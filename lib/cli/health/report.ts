@@ -8,6 +8,7 @@ import type { HealthSnapshot, PartHealth } from "../../observe/health.ts";
 import type { StatusRecord } from "../../runtime/status_file.ts";
 import { formatSpan } from "../screen/when.ts";
 import type { Finding } from "./finding.ts";
+import { SIGNAL_FIXES } from "./signal_fixes.ts";
 
 /** A status file older than so many of its own intervals was left by a service that is gone or stuck. */
 export const STALE_INTERVALS = 3;
@@ -77,18 +78,12 @@ const PART_FIXES: Readonly<Record<string, string>> = {
   templates: "signal-automation templates check",
 };
 
-/** Of reasons that only a person can end. */
-const REASON_FIXES: Readonly<Record<string, string>> = {
-  proof_required: "signal-automation captcha",
-  account_refused: "signal-automation link",
-};
-
 function judgePart(name: string, part: PartHealth, nowMs: number): Finding {
   const reason = part.reason === undefined ? "" : `: ${part.reason}`;
   const details = name === "signal" ? signalDetails(part, nowMs) : name === "outbox" ? pauseDetails(part) : "";
   const text = `${part.state}${reason}${details}`;
   if (part.state === "live") return { name, level: "ok", text };
-  const fix = REASON_FIXES[part.reason ?? ""] ?? PART_FIXES[name];
+  const fix = SIGNAL_FIXES[part.reason ?? ""] ?? PART_FIXES[name];
   return {
     name,
     level: "fail",
