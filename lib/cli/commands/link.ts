@@ -32,7 +32,7 @@ export const linkCommand: CommandSpec = {
   ],
   examples: [{
     line: "signal-automation link",
-    meaning: "with sudo -u signal-automation in front, since the service has to own the account's files",
+    meaning: "with sudo -u signal-automation in front: the files have to be its",
   }],
   async run(invocation, context) {
     const { terminal, clock } = context;
