@@ -33,6 +33,8 @@ export class AccountPause {
   #faultsInARow = 0;
   #probing = false;
   #unsaved = false;
+  /** What is being stored. */
+  #saving: { readonly text: string; readonly faultsInARow: number } | undefined;
   #storedFaults = false;
 
   constructor(
@@ -110,16 +112,22 @@ export class AccountPause {
 
   /** Stores what is worth storing; cheap when nothing is. */
   async save(state: StateStore): Promise<void> {
+    this.#saving = undefined;
     if (!this.#unsaved) return;
-    await state.put(
-      this.#key(),
-      JSON.stringify({ untilMs: this.#untilMs, reason: this.#reason, faultsInARow: this.#faultsInARow }),
-    );
+    this.#saving = { text: this.#text(), faultsInARow: this.#faultsInARow };
+    await state.put(this.#key(), this.#saving.text);
   }
 
+  /** What {@link save} stored is certain now. What an answer changed meanwhile is still to be stored. */
   saved(): void {
-    if (this.#unsaved) this.#storedFaults = this.#faultsInARow > 0;
-    this.#unsaved = false;
+    if (this.#saving === undefined) return;
+    this.#storedFaults = this.#saving.faultsInARow > 0;
+    this.#unsaved = this.#saving.text !== this.#text();
+    this.#saving = undefined;
+  }
+
+  #text(): string {
+    return JSON.stringify({ untilMs: this.#untilMs, reason: this.#reason, faultsInARow: this.#faultsInARow });
   }
 
   #key(): string {

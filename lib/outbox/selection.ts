@@ -120,10 +120,26 @@ export class Selection {
     limit: number,
     nowMs: number,
     blocked: ReadonlySet<string>,
+    room: { readonly running: ReadonlyMap<string, number>; readonly skip: ReadonlySet<string> },
+  ): Promise<readonly OutboxRow[]> {
+    this.#mayHaveMore = false;
+    try {
+      return await this.#found(window, limit, nowMs, blocked, room);
+    } catch (error) {
+      // Nobody rings again for what it would have found.
+      this.look();
+      throw error;
+    }
+  }
+
+  async #found(
+    window: Window,
+    limit: number,
+    nowMs: number,
+    blocked: ReadonlySet<string>,
     { running, skip }: { readonly running: ReadonlyMap<string, number>; readonly skip: ReadonlySet<string> },
   ): Promise<readonly OutboxRow[]> {
     const { store, account, pacing, laneWindow } = this.options;
-    this.#mayHaveMore = false;
     const paced = this.#pacedLanes((lane) => window.holds(lane));
     this.#pacedForMs = Math.min(
       this.#newcomers.size > 0 ? Math.max(1, pacing.newContactWaitMs()) : Infinity,

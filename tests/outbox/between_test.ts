@@ -3,6 +3,7 @@
  * COMMITs of unknown fate while messages are in doubt.
  */
 import assert from "node:assert/strict";
+import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { until } from "../support/until.ts";
 import { number, person } from "./cast.ts";
 import { rigTest, texts } from "./rig.ts";
@@ -16,8 +17,8 @@ rigTest("a refusal that comes while the next messages are searched for lets none
   let second: number | undefined;
   const one = await rig.start({
     prepare: ({ mortal, dispatcher, journal }) =>
-      mortal.onTheWay = async (method) => {
-        const searchesBehindIt = method === "candidates" && dispatcher.status().inFlight === 1;
+      mortal.onTheWay = async (method, way) => {
+        const searchesBehindIt = method === "candidates" && way === "there" && dispatcher.status().inFlight === 1;
         if (second !== undefined || !searchesBehindIt || journal.answers.length > 0) return;
         [second] = await rig.enqueue(person(0), ["second"]);
         await until(() => journal.answers.length === 1 && dispatcher.status().inFlight === 0, "the refusal");
@@ -31,6 +32,40 @@ rigTest("a refusal that comes while the next messages are searched for lets none
   assert.equal(one.journal.answers[0]!.outcome.outcome, "retry");
   assert.equal(await rig.state(first!), "accepted");
   assert.deepEqual(rig.signal.bodies(), ["first", "second"]);
+}, { engines: ALL });
+
+rigTest("a message that is stored while the dispatcher finds nothing to do is not left lying", async (rig) => {
+  const one = await rig.start();
+  await one.dispatcher.whenQuiet(SECOND);
+  let stored = false;
+  one.mortal.onTheWay = async (method, way) => {
+    if (method !== "candidates" || way !== "back" || stored) return;
+    stored = true;
+    await rig.enqueue(person(0), ["a"]);
+    one.dispatcher.look();
+  };
+  one.dispatcher.look();
+  await rig.signal.sent.waitForCount(1);
+  assert.deepEqual(rig.signal.bodies(), ["a"]);
+}, { engines: ALL });
+
+rigTest("a search that the database did not answer is made again without a bell", async (rig) => {
+  const one = await rig.start();
+  await one.dispatcher.whenQuiet(SECOND);
+  let failed = 0;
+  one.mortal.onTheWay = async (method, way) => {
+    if (method !== "candidates" || way !== "back" || failed++ > 0) return;
+    throw new StoreUnavailable("unreachable", "the test cut the wire");
+  };
+  await rig.enqueue(person(0), ["a"]);
+  one.dispatcher.look();
+  await until(() => failed > 0, "the search");
+  const sinceMs = rig.clock.nowMs();
+  await until(async () => {
+    await rig.clock.advance(100);
+    return rig.signal.sent.items.length > 0;
+  }, "the message to leave");
+  assert.ok(rig.clock.nowMs() - sinceMs < 5 * SECOND, `it lay there for ${rig.clock.nowMs() - sinceMs} ms`);
 }, { engines: ALL });
 
 rigTest("while the database is away nothing more is handed over, and what was answered is not doubled", async (rig) => {
@@ -75,3 +110,33 @@ rigTest("a message whose wait is over goes at once, although the COMMIT that say
   assert.equal(rig.counters.total("messages_resent_total"), 1);
   assert.equal(rig.counters.total("outbox_moves_unmatched_total"), 0);
 });
+
+for (const [end, remains] of [["accepted", { accepted: 1, dead: 0 }], ["dead", { accepted: 0, dead: 1 }]] as const) {
+  rigTest(
+    `an order counts a message that is ${end} once, although the COMMIT that says so was done unseen`,
+    async (rig) => {
+      rig.device.script(
+        { to: number(1), effect: { type: "hang" } },
+        ...end === "dead" ? [{ to: number(0), effect: { type: "result", result: "IDENTITY_FAILURE" } } as const] : [],
+      );
+      const { order, ids } = await rig.order([person(0), person(1)]);
+      let lost = 0;
+      const one = await rig.start({
+        maxRetries: 0,
+        prepare: ({ mortal, journal }) =>
+          mortal.beforeCommit = () => {
+            if (journal.answers.length > 0 && lost++ === 0) mortal.nextCommit = "lost_done";
+          },
+      });
+      await until(async () => {
+        await rig.clock.advance(25);
+        return rig.counters.total("outbox_moves_unmatched_total") > 0;
+      }, "the second try");
+      assert.deepEqual([await rig.state(ids[0]!), await rig.state(ids[1]!)], [end, "sending"]);
+      assert.equal(await rig.notified(order), false);
+      const { accepted, dead, remaining } = (await rig.db.store.orders.standing(order))!.delivery!;
+      assert.deepEqual({ accepted, dead, remaining }, { ...remains, remaining: 1 });
+      assert.equal(one.dispatcher.status().window, 1);
+    },
+  );
+}

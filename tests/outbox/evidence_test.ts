@@ -124,6 +124,34 @@ rigTest("evidence that may belong to a message that is still in flight proves no
   await rig.reach([slow!], "delivered");
 }, { realTime: true });
 
+rigTest("evidence that may belong to a message that gets in doubt just now proves nothing", async (rig) => {
+  rig.device.script({ times: 2, effect: { type: "hang" } });
+  const [lost] = await rig.enqueue(GROUP, ["lost"]);
+  const one = await rig.start({ sendTimeoutMs: 1_000, unknownWaitMs: 60_000 });
+  await until(() => one.journal.handOvers === 1, "the first hand-over");
+  await rig.clock.advance(500);
+  const [slow] = await rig.enqueue(aci(1), ["slow"]);
+  await rig.pass(1);
+  await until(() => one.journal.handOvers === 2, "the second hand-over");
+  const remoteId = String(rig.clock.nowMs() + 200);
+  await rig.clock.advance(520);
+  await until(() => one.dispatcher.status().unknown === 1, "the doubt");
+  let weighed = false;
+  one.mortal.onTheWay = async (method, way) => {
+    if (method !== "recordedRemoteIds" || way !== "there" || weighed) return;
+    weighed = true;
+    await rig.clock.advance(500);
+    await until(() => one.dispatcher.status().inFlight === 0, "the silence about the second one");
+  };
+  // It speaks of the second one, whose recipient is a member of the group.
+  one.dispatcher.evidence([{ remoteId, from: aci(1) }]);
+  await until(() => weighed && one.dispatcher.status().unknown === 2, "both to be in doubt");
+  assert.equal(rig.counters.total("messages_proven_total"), 0);
+  await rig.pass(60_000);
+  await rig.reach([lost!, slow!], "accepted");
+  assert.deepEqual(rig.signal.bodies(), ["lost", "slow"]);
+});
+
 for (const arrived of [true, false]) {
   rigTest(
     `a rate limit answered with a timestamp: ${arrived ? "a receipt proves it arrived" : "without receipt sent again"}`,

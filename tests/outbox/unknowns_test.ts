@@ -2,12 +2,13 @@
  * When the policy decides about messages in doubt, and that none is forgotten.
  */
 import assert from "node:assert/strict";
+import { makeAci } from "../../lib/domain/address.ts";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { canOnlyBeAccepted } from "../../lib/outbox/doubt.ts";
 import { HOSTS_APART_MS } from "../../lib/outbox/transcripts.ts";
 import { SUSPECT_TRIES, UNKNOWN_LIMIT, Unknowns } from "../../lib/outbox/unknowns.ts";
 import { ManualClock } from "../support/recording.ts";
-import { person } from "./cast.ts";
+import { GROUP, person, uuid } from "./cast.ts";
 
 const WAIT = 10_000;
 
@@ -21,11 +22,11 @@ function doubts() {
     isMember: () => undefined,
     listening: () => ({ sinceMs: undefined, lastFrameAtMs: undefined, newestMs: undefined }),
   });
-  const add = (id: number) =>
+  const add = (id: number, recipient = person(id)) =>
     unknowns.add({
       id,
       lane: `lane ${id}`,
-      recipient: person(id),
+      recipient,
       kind: "api",
       origin: { kind: "api", key: String(id), generation: 1 },
       attempts: 0,
@@ -94,4 +95,16 @@ Deno.test("poison is given up at the limit, without waiting for a turn", async (
   for (const id of [1, 2]) add(id);
   await clock.advance(WAIT);
   assert.deepEqual(await due(() => Promise.resolve(UNKNOWN_LIMIT)), ["dead 1", "dead 2"]);
+});
+
+Deno.test("a group's message that two members acknowledge proves no message to one of them", () => {
+  const { clock, unknowns, add } = doubts();
+  add(1, GROUP);
+  add(2, person(2));
+  const from = (n: number) => ({ remoteId: String(clock.nowMs()), from: makeAci(uuid(n)), fromNumber: person(n) });
+  const proven = (...receipts: ReturnType<typeof from>[]) => unknowns.proven(receipts).map(({ row }) => row.id);
+  assert.deepEqual(proven(from(2)), [], "it may be either");
+  assert.deepEqual(proven(from(3), from(2)), [1]);
+  assert.deepEqual(proven(from(2)), []);
+  assert.ok(unknowns.has(2));
 });

@@ -18,8 +18,8 @@ export class MortalStore {
   lagTurns = 0;
   /** While the process is frozen, answers wait until it goes on. A transaction under way is carried to its end first. */
   untilThawed: () => Promise<void> | undefined = () => undefined;
-  /** What happens on the way of a call to the database, by the method's name: it gets there when this is over. */
-  onTheWay: (method: string) => Promise<void> | undefined = () => undefined;
+  /** What happens on the way of a call to the database, or of its answer, by the method's name: it gets there when this is over. */
+  onTheWay: (method: string, way: "there" | "back") => Promise<void> | undefined = () => undefined;
   /** Called between the work of a transaction and its COMMIT. */
   beforeCommit: (name: string) => void = () => {};
   readonly store: Store;
@@ -52,9 +52,10 @@ export class MortalStore {
     if (this.dead && inTransaction) throw new Died();
     if (this.dead) return await never();
     if (this.away) throw new StoreUnavailable("unreachable", "the test took the database away");
-    await this.onTheWay(method);
+    await this.onTheWay(method, "there");
     await this.#lag();
     const result = await call();
+    await this.onTheWay(method, "back");
     await this.#lag();
     if (!inTransaction) await this.untilThawed();
     return this.dead && !inTransaction ? await never() : result;
