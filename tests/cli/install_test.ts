@@ -108,6 +108,8 @@ Deno.test("install refuses names and folders that a script or systemd would misr
     ["--name", "Prod"],
     ["--name", "../x"],
     ["--name", "signal-cli"],
+    // Where the settings of the instance without a name are: `uninstall --purge` would delete them.
+    ["--name", "env"],
     ["--name", "a b"],
     ["--from", "relative"],
     ["--from", "/opt/$(reboot)"],

@@ -25,14 +25,14 @@ export const PROGRAM_PATH = "/usr/local/bin/signal-automation";
 export const SERVICE_USER = "signal-automation";
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
-/** Folders of the instance without a name, in which those of the others lie. */
-const TAKEN: readonly string[] = ["signal-cli", "spool"];
+/** What the instance without a name has in its folders, in which those of the others lie. */
+const TAKEN: readonly string[] = ["env", "signal-cli", "spool"];
 
 /** @throws {CliProblem} `usage`, for a name that cannot be one */
 export function layoutOf(name: string | undefined): Layout {
   if (name !== undefined && (!NAME.test(name) || TAKEN.includes(name))) {
     throw new CliProblem(EXIT.usage, `--name ${JSON.stringify(name)} cannot be the name of an instance`, {
-      details: [`accepted: a to z, 0 to 9, - and _, at most 32; not ${TAKEN.join(" or ")}`],
+      details: [`accepted: a to z, 0 to 9, - and _, at most 32; not ${TAKEN.join(", ")}`],
     });
   }
   const below = name === undefined ? "" : `/${name}`;
