@@ -79,6 +79,8 @@ function open(options: LogOptions): OpenLog {
     critical: openLogFileLater(options.logDir, "critical-errors.log", options.clock),
     templates: openLogFileLater(options.logDir, "template-updates.log", options.clock),
   };
+  // Each is there from the start, for who follows it with `tail -f`.
+  for (const file of Object.values(files ?? {})) file.write("");
   let closed = false;
   /** Said once per trouble, not per line: the stream has every line anyway. */
   let filesLost = false;

@@ -125,7 +125,7 @@ function turn(folder: string, name: string, { file, day }: Current, nowMs: numbe
   try {
     // Never waited for: a holder that was stopped must not stop us. Who has it turns the file, which is all that we want.
     if (!file.tryLockSync(true)) return;
-    if (!hasName(file, path) || exists(`${path}.${day}`)) return;
+    if (file.statSync().size === 0 || !hasName(file, path) || exists(`${path}.${day}`)) return;
     Deno.renameSync(path, `${path}.${day}`);
     prune(folder, name, nowMs);
   } catch (error) {

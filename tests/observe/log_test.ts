@@ -58,6 +58,23 @@ Deno.test("lines below the level are not written, and several logs stay apart", 
   assert.equal(loud.lines.length, 2);
 });
 
+Deno.test("with a LOG_DIR its files are there from the start, and a day without a line leaves none behind", async () => {
+  const logDir = await Deno.makeTempDir();
+  try {
+    const clock = new ManualClock(Date.UTC(2100, 0, 1, 12));
+    const { log, close } = await opened({ logDir, clock });
+    const names = () => [...Deno.readDirSync(logDir)].map((entry) => entry.name).sort();
+    const all = ["critical-errors.log", "signal-automation.log", "template-updates.log"];
+    assert.deepEqual(names(), all);
+    clock.jumpWall(24 * 60 * 60_000);
+    log.child("store").critical("the database is gone");
+    await close();
+    assert.deepEqual(names(), all);
+  } finally {
+    await Deno.remove(logDir, { recursive: true });
+  }
+});
+
 Deno.test("with a LOG_DIR the original's two files are written and turned daily, seven kept", async () => {
   const logDir = await Deno.makeTempDir();
   try {
@@ -69,7 +86,12 @@ Deno.test("with a LOG_DIR the original's two files are written and turned daily,
     log.info("a new day");
     await close();
     const names = [...Deno.readDirSync(logDir)].map((entry) => entry.name).sort();
-    assert.deepEqual(names, ["critical-errors.log", "signal-automation.log", "signal-automation.log.2100-01-01"]);
+    assert.deepEqual(names, [
+      "critical-errors.log",
+      "signal-automation.log",
+      "signal-automation.log.2100-01-01",
+      "template-updates.log",
+    ]);
     assert.equal(
       await Deno.readTextFile(`${logDir}/critical-errors.log`),
       "2100-01-01 12:00:00 - store - CRITICAL - the database is gone code=1\n",
