@@ -50,7 +50,7 @@ Deno.test("health is 0 for a healthy service and shows its parts", async () => {
 Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   const degraded = await healthWith("degraded", { templates: { state: "degraded", reason: "refused" } });
   assert.equal(degraded.exit, 1);
-  assert.match(degraded.out, /degraded\n(.|\n)* {2}fail templates {2}degraded: refused/);
+  assert.match(degraded.out, /degraded\n(.|\n)* {2}fail templates {2}degraded: refused\n +→ signal-automation check\n/);
   const captcha = await healthWith("degraded", { outbox: { state: "degraded", reason: "proof_required" } });
   assert.match(captcha.out, /fail outbox +degraded: proof_required\n +→ signal-automation captcha\n/);
   const pause = { pausedMs: 7_200_000, breaker: "open" };

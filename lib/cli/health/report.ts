@@ -75,7 +75,7 @@ export function judgeParts({ parts }: HealthSnapshot, nowMs: number): Finding[] 
 const PART_FIXES: Readonly<Record<string, string>> = {
   database: "signal-automation doctor",
   signal: "signal-automation doctor",
-  templates: "signal-automation templates check",
+  templates: "signal-automation check",
 };
 
 function judgePart(name: string, part: PartHealth, nowMs: number): Finding {
