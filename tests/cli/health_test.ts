@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { signalCliAge } from "../../lib/channels/signal/releases.ts";
+import { alertText } from "../../lib/cli/health/alert.ts";
+import { fixesFor, serviceName } from "../../lib/cli/health/instance.ts";
 import { judgeDisk } from "../../lib/cli/health/disk.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
 
@@ -59,6 +61,33 @@ Deno.test("health is 1 for a degraded or unhealthy service", async () => {
   const onStart = await healthWith("degraded", { signal: { state: "degraded", reason: "receive_mode" } });
   assert.match(onStart.out, /→ start the daemon with --receive-mode=manual: it loses what arrives while/);
   assert.equal((await healthWith("unhealthy", { orders: { state: "down", reason: "bug" } })).exit, 1);
+});
+
+Deno.test("what to do names the unit and the settings of an instance, so that a copied command meets no other", () => {
+  const fixes = [
+    "systemctl status signal-automation; journalctl -u signal-automation -n 50",
+    "systemctl start signal-cli",
+    "signal-automation dlq list",
+    "signal-automation migrate --sql | sudo mysql",
+    "signal-automation groups   shows the ids for SIGNAL_GROUP_ID",
+    "sudo chown -R signal-automation /var/lib/x",
+    "signal-automation install --from /opt/signal-automation | sudo sh",
+  ];
+  const findings = fixes.map((fix) => ({ name: "x", level: "fail" as const, text: "y", fix }));
+  const fixesOf = (envFile?: string) => fixesFor(findings, envFile).map(({ fix }) => fix);
+  for (const file of [undefined, "-", "/etc/signal-automation/env"]) assert.deepEqual(fixesOf(file), fixes);
+  assert.deepEqual(fixesOf("/etc/signal-automation/prod/env"), [
+    "systemctl status signal-automation@prod; journalctl -u signal-automation@prod -n 50",
+    "systemctl start signal-cli@prod",
+    "signal-automation dlq list --env-file /etc/signal-automation/prod/env",
+    "signal-automation migrate --sql --env-file /etc/signal-automation/prod/env | sudo mysql",
+    "signal-automation groups --env-file /etc/signal-automation/prod/env   shows the ids for SIGNAL_GROUP_ID",
+    "sudo chown -R signal-automation /var/lib/x",
+    "signal-automation install --from /opt/signal-automation | sudo sh",
+  ]);
+  assert.equal(fixesOf("./my env")[2], "signal-automation dlq list --env-file './my env'");
+  const alert = alertText(["service"], serviceName("/etc/signal-automation/prod/env"));
+  assert.equal(alert, "🚨 HEALTH CHECK ALERT: Service signal-automation@prod is not running");
 });
 
 Deno.test("health is 3 while the database or Signal is down", async () => {

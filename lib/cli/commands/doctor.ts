@@ -13,6 +13,7 @@ import { judgeSandbox } from "../doctor/unit.ts";
 import { EXIT } from "../exit_code.ts";
 import { lookAtDisk } from "../health/disk.ts";
 import { exitOf, type Finding, findingsJson, findingsText } from "../health/finding.ts";
+import { fixesFor } from "../health/instance.ts";
 import { judgeParts, judgeService, type ServiceState, serviceState } from "../health/report.ts";
 import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
@@ -39,16 +40,17 @@ export const doctorCommand: CommandSpec = {
   async run(invocation, context) {
     const { terminal, clock } = context;
     const result = await findConfig(invocation, context);
-    const findings = await judgeSettings(result);
+    const found = await judgeSettings(result);
     const usable = "config" in result;
     if (usable) {
       const progress = startProgress(terminal, clock);
       try {
-        findings.push(...await examine(result, context, invocation.flag("send"), progress.update));
+        found.push(...await examine(result, context, invocation.flag("send"), progress.update));
       } finally {
         progress.end();
       }
     }
+    const findings = fixesFor(found, invocation.text("env-file"));
     const exit = usable ? exitOf(findings) : EXIT.usage;
     if (invocation.flag("json")) {
       printJson(terminal, { ok: exit === EXIT.done, findings: findingsJson(findings) });

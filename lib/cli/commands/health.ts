@@ -8,6 +8,7 @@ import { due, readTold, remember, writeTold } from "../health/alert_state.ts";
 import { lookAtDisk } from "../health/disk.ts";
 import { exitOf, type Finding, findingsJson, findingsText } from "../health/finding.ts";
 import { writeHealthLine } from "../health/health_log.ts";
+import { fixesFor, serviceName } from "../health/instance.ts";
 import { judgeParts, judgeService, type ServiceState, serviceState } from "../health/report.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
@@ -46,12 +47,15 @@ export const healthCommand: CommandSpec = {
     const config = await needConfig(invocation, context);
     const path = `${config.files.runtimeDir}/status.json`;
     const service = serviceState(await read(path), clock.nowMs());
-    const findings = [
+    const envFile = invocation.text("env-file");
+    const findings = fixesFor([
       judgeService(service, path),
       ...(service.state === "running" ? judgeParts(service.snapshot, clock.nowMs()) : []),
       await lookAtDisk(config.files.stateDir),
-    ];
-    const told = invocation.flag("alert") ? await alert(findings, config, context, service) : undefined;
+    ], envFile);
+    const told = invocation.flag("alert")
+      ? await alert(findings, config, context, service, serviceName(envFile))
+      : undefined;
     const failedToTell = told !== undefined && told.way === undefined;
     const exit = failedToTell ? EXIT.dependencyDown : exitOf(findings);
     const status = statusOf(service, findings);
@@ -109,13 +113,14 @@ async function alert(
   config: Config,
   context: CliContext,
   service: ServiceState,
+  name: string,
 ): Promise<Told | undefined> {
   const path = `${config.files.stateDir}/${ALERT_FILE}`;
   const nowMs = context.clock.nowMs();
   const causes = alertCauses(findings);
   const before = await readTold(path);
   const now = due(causes, before, nowMs);
-  const result = now.length === 0 ? undefined : await tell(now, config, context, service);
+  const result = now.length === 0 ? undefined : await tell(now, config, context, service, name);
   const justTold = result?.way === undefined ? [] : now;
   const after = remember(causes, justTold, before, nowMs);
   if (JSON.stringify(after) !== JSON.stringify(before)) await writeTold(path, after);

@@ -51,7 +51,12 @@ export async function judgeFolders({ files, log }: Config): Promise<Finding[]> {
     if (info === undefined) {
       // The service makes these at its start; LOG_DIR is the operator's.
       if (name === "LOG_DIR") {
-        findings.push({ name, level: "fail", text: `there is no ${path}`, fix: `sudo install -d -m 0750 ${path}` });
+        findings.push({
+          name,
+          level: "fail",
+          text: `there is no ${path}`,
+          fix: `sudo install -d -m 0750 -o signal-automation ${path}`,
+        });
       }
       continue;
     }

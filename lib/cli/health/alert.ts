@@ -26,9 +26,9 @@ const ALERT_MAX_AGE_MS = 30 * 60_000;
 /** How long a process that holds the account is waited for, milliseconds: below the five minutes of a cron line. */
 const LOCK_TIMEOUT_MS = 60_000;
 
-/** Findings that are told, with their sentences; the first four are the original's. */
+/** Findings that are told, with their sentences; the first four are the original's. SERVICE is the unit's name. */
 const SENTENCES: Readonly<Record<string, string>> = {
-  service: "Service signal-automation is not running",
+  service: "Service SERVICE is not running",
   database: "Database connectivity issues detected",
   disk: "Low disk space detected",
   "critical errors": "Critical errors detected in the last 5 minutes",
@@ -43,9 +43,9 @@ export function alertCauses(findings: readonly Finding[]): string[] {
   ).map(({ name }) => name);
 }
 
-/** The whole text for some causes. */
-export function alertText(causes: readonly string[]): string {
-  return `${ALERT_PREFIX}${causes.map((cause) => SENTENCES[cause]).join("; ")}`;
+/** The whole text for some causes. @param name of the service: the admin may have several */
+export function alertText(causes: readonly string[], name: string): string {
+  return `${ALERT_PREFIX}${causes.map((cause) => SENTENCES[cause]!.replace("SERVICE", name)).join("; ")}`;
 }
 
 export type AlertWay = "outbox" | "signal-cli" | "webhook";
@@ -63,8 +63,9 @@ export async function tell(
   config: Config,
   context: CliContext,
   service: ServiceState,
+  name: string,
 ): Promise<AlertResult> {
-  const body = alertText(causes);
+  const body = alertText(causes, name);
   const alertId = `health-${context.clock.nowMs()}`;
   const failures: string[] = [];
   const webhook = async () => await throughWebhook(alertId, causes, body, config, context);
