@@ -34,7 +34,7 @@ export interface AlertsOptions {
 }
 
 /** Troubles whose subject is Signal, or our account there: telling them over Signal would be no use. */
-const SIGNAL_CAUSES = /^(signal_.*|proof_required|account_refused)$/;
+const SIGNAL_CAUSES = /^(signal_.*|rate_limited|proof_required|account_refused)$/;
 /** A blip shorter than this is nobody's business (style, habit 19). */
 const HOLD_MS = 7_000;
 export const DEFAULT_PACE: Pace = {

@@ -32,6 +32,9 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
     outcome: ["accepted", "retry", "refused", "paused", "unknown"],
     reason: "bounded",
   }),
+  members_not_reached_total: counter("Members of a group whom a message did not reach that others of the group got.", {
+    reason: "bounded",
+  }),
   messages_unknown_total: counter("Requests handed over whose answer never came.", { reason: "bounded" }),
   messages_proven_total: counter("Messages of unknown fate that a receipt or a transcript proved to have been sent."),
   receipts_total: counter("Receipts for messages of ours.", { result: ["recorded", "unmatched", "forgotten"] }),

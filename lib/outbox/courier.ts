@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { SendOutcome } from "../domain/message.ts";
+import type { ChannelFault, SendOutcome } from "../domain/message.ts";
+import type { Severity } from "../runtime/alarm.ts";
 import type { Lease, OutboxRow } from "../store/port.ts";
 import type { Fence } from "./fence.ts";
 import type { Flights } from "./flights.ts";
@@ -99,6 +100,9 @@ export class Courier {
     const reason = "reason" in outcome ? outcome.reason : "none";
     counters.add("send_outcomes_total", 1, { outcome: outcome.outcome, reason });
     if (outcome.outcome === "accepted") {
+      for (const member of outcome.failedMembers ?? []) {
+        counters.add("members_not_reached_total", 1, { reason: member.reason });
+      }
       pause.worked();
       this.#laneFaults.delete(row.lane);
     } else if (outcome.outcome === "paused" && outcome.reason !== "shutdown") {
@@ -119,21 +123,45 @@ export class Courier {
   }
 
   #paused(row: OutboxRow, outcome: Extract<SendOutcome, { outcome: "paused" }>): void {
-    const { counters, log, alarm } = this.#o;
+    const { counters, clock, log, alarm } = this.#o;
     const { pause } = this.#parts;
     this.#laneFaults.set(row.lane, (this.#laneFaults.get(row.lane) ?? 0) + 1);
     const pauseMs = pause.begin(outcome);
     counters.add("account_pauses_total", 1, { reason: outcome.reason });
     log.info("The account pauses", { reason: outcome.reason, pauseMs, breaker: pause.breakerState() });
     const next = PAUSE_NEXT_STEP[outcome.reason];
-    if (next !== undefined) alarm.raise(outcome.reason, "error", `Signal error: ${next} Messages wait, none is lost.`);
+    if (next !== undefined) {
+      const end = new Date(clock.nowMs() + pause.remainingMs()).toISOString().slice(0, 19).replace("T", " ");
+      const until = next.endsByItself ? ` until ${end} UTC` : "";
+      alarm.raise(outcome.reason, next.severity, `Signal error: ${next.text} Messages wait${until}, none is lost.`);
+    }
   }
 }
 
-/** What the admin is told when an account pauses for a reason that only a person can end. */
-const PAUSE_NEXT_STEP: Readonly<Record<string, string>> = {
-  proof_required: "Signal wants a captcha solved before it takes more messages. Next step: " +
-    "open signalcaptchas.org/challenge/generate.html, solve it, copy the link of Open Signal " +
-    "(signalcaptcha://…), and hand it in on the server with the command signal-automation captcha.",
-  account_refused: "Signal does not know this account any more. Next step: link or register it again with signal-cli.",
+interface NextStep {
+  readonly severity: Severity;
+  readonly endsByItself: boolean;
+  readonly text: string;
+}
+
+/** What the admin is told when an account pauses because Signal said so. */
+const PAUSE_NEXT_STEP: Readonly<Partial<Record<ChannelFault, NextStep>>> = {
+  rate_limited: {
+    severity: "warning",
+    endsByItself: true,
+    text: "Signal asked us to slow down. Next step: none, sending goes on by itself; if this comes back often, lower " +
+      "RATE_LIMIT, before Signal wants a captcha solved.",
+  },
+  proof_required: {
+    severity: "error",
+    endsByItself: false,
+    text: "Signal wants a captcha solved before it takes more messages. Next step: " +
+      "open signalcaptchas.org/challenge/generate.html, solve it, copy the link of Open Signal " +
+      "(signalcaptcha://…), and hand it in on the server with the command signal-automation captcha.",
+  },
+  account_refused: {
+    severity: "error",
+    endsByItself: false,
+    text: "Signal does not know this account any more. Next step: link or register it again with signal-cli.",
+  },
 };

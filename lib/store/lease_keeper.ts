@@ -117,7 +117,7 @@ export class LeaseKeeper extends LoopService {
   }
 
   drop(kept: { readonly name: string; change(lease: Lease | undefined): void }): void {
-    this.options.log.warn("A lease was lost to another instance or ran out", { lease: kept.name });
+    this.options.log.warn("A lease was lost to another instance or ran out", { lease: kindOf(kept.name) });
     this.options.counters.add("leases_lost_total", 1, { lease: kindOf(kept.name) });
     kept.change(undefined);
   }

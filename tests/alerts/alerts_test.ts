@@ -177,7 +177,7 @@ Deno.test("trouble of Signal goes by webhook, and into the outbox when there is 
 });
 
 Deno.test("what stops the very account that would tell of it goes by webhook at once", async () => {
-  for (const cause of ["proof_required", "account_refused"]) {
+  for (const cause of ["rate_limited", "proof_required", "account_refused"]) {
     await using world = new World();
     const alerts = world.make();
     await alerts.start();

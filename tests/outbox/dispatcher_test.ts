@@ -119,6 +119,34 @@ rigTest("a captcha is told with the next step, and stops the account until its t
   assert.equal(rig.alarm.raised("proof_required").length, 1);
 });
 
+rigTest("a rate limit is told with its end and the next step", async (rig) => {
+  const effect = { type: "result", result: "RATE_LIMIT_FAILURE", retryAfterSeconds: 90 } as const;
+  rig.device.script({ times: 1, effect });
+  const ids = await rig.enqueue(person(0), ["a"]);
+  await rig.start();
+  await until(async () => {
+    await rig.pass(25);
+    return rig.alarm.raised("rate_limited").length > 0;
+  }, "the alarm");
+  const { severity, message } = rig.alarm.raised("rate_limited")[0]!;
+  assert.equal(severity, "warning");
+  assert.match(
+    message,
+    /slow down\. Next step: none.* Messages wait until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, none is lost/,
+  );
+  await rig.pass(120 * SECOND);
+  await rig.reach(ids, "accepted");
+  assert.equal(rig.alarm.raised("rate_limited").length, 1);
+});
+
+rigTest("members whom a group's message did not reach are counted by reason", async (rig) => {
+  rig.device.script({ effect: { type: "result", result: "UNREGISTERED_FAILURE", members: [number(0)] } });
+  const ids = await rig.enqueue(GROUP, ["a", "b"]);
+  await rig.start();
+  await rig.reach(ids, "accepted");
+  assert.equal(rig.counters.total("members_not_reached_total", { reason: "unregistered" }), 2);
+});
+
 rigTest("a recipient whose sends always look like a network fault starves nobody", async (rig) => {
   rig.device.script({ to: number(0), effect: { type: "result", result: "NETWORK_FAILURE" } });
   await rig.enqueue(person(0), ["poison"]);

@@ -107,7 +107,8 @@ async function underWayOutlook(message: OutboxStory, around: Surroundings): Prom
   const untilAtMs = last === undefined ? undefined : last.endedAtMs + delivery.unknownWaitMs;
   waits.push({
     code: "unknown",
-    text: "A receipt from the recipient is waited for: it would prove that the message arrived.",
+    text:
+      "A receipt from the recipient is waited for, or word of it from another device of the account: that would prove that it was sent.",
     ...(untilAtMs !== undefined && { untilAtMs }),
   });
   const silent = last === undefined || last.outcome === "unknown";

@@ -81,7 +81,7 @@ export const FAULT_TEXTS: Readonly<Record<FaultReason, ReasonText>> = {
 /** How a request ended that was handed over and never answered. */
 export const SILENCE_TEXTS: Readonly<Record<"no_answer" | "disconnected" | "aborted", string>> = {
   no_answer: "handed over, but no answer came in time; it may have arrived",
-  disconnected: "handed over, then the connection to signal-cli was lost; it may have arrived",
+  disconnected: "handed over, then signal-cli or the service was gone before the answer; it may have arrived",
   aborted: "handed over, then the service was stopped before the answer; it may have arrived",
 };
 
