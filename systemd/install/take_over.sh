@@ -130,7 +130,8 @@ take_logs() {
     # Others may write there too.
     for name in signal-automation critical-errors template-updates health-check; do
       for file in "$old/$name".log*; do
-        if [ -f "$file" ] && [ ! -L "$file" ]; then cp -Pp "$file" "$LOGS/"; fi
+        # What is there already is this run's, or a newer one's.
+        if [ -f "$file" ] && [ ! -L "$file" ] && [ ! -e "$LOGS/${file##*/}" ]; then cp -Pp "$file" "$LOGS/"; fi
       done
     done
     chown -hR "$SERVICE_USER:$SERVICE_USER" "$LOGS"

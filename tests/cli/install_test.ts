@@ -231,7 +231,11 @@ Deno.test("a take-over leaves a log folder alone that the original shares with o
     await Deno.writeTextFile(join(shared, "syslog"), "of others\n");
     await Deno.writeTextFile(join(shared, "signal-automation.log.1"), "ours\n");
     await Deno.symlink("/etc/hostname", join(shared, "critical-errors.log"));
-    for (const logDir of [shared, `${from}/../shared`]) await takeLogs(logDir);
+    await takeLogs(shared);
+    // Run once more, the service has gone on in the file.
+    await Deno.writeTextFile(join(logs, "signal-automation.log.1"), "ours, and new\n");
+    await takeLogs(`${from}/../shared`);
+    assert.equal(await Deno.readTextFile(join(logs, "signal-automation.log.1")), "ours, and new\n");
     assert.equal(await Deno.readTextFile(join(shared, "syslog")), "of others\n");
     assert.deepEqual([...Deno.readDirSync(logs)].map(({ name }) => name), ["signal-automation.log.1"]);
     // Its own, said as the original may say it: below the folder where it ran.
