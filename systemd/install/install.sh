@@ -199,6 +199,15 @@ make_tables() {
   fi
 }
 
+# So that what is shown is how it works, and not that it has only just begun.
+wait_until_healthy() {
+  seconds=0
+  while [ "$seconds" -lt 15 ] && [ "$(systemctl show --property=StatusText --value "$UNIT")" != healthy ]; do
+    sleep 1
+    seconds=$((seconds + 1))
+  done
+}
+
 did_not_start() {
   journalctl --no-pager --lines=10 --output=cat --unit="$UNIT" || :
   fail "$UNIT did not start, and systemd tries it again; its last words are above. All of them: journalctl -u $UNIT"
@@ -228,6 +237,7 @@ start_service() {
     if [ "$WITH_CLI_UNIT" = yes ]; then systemctl restart "$CLI_UNIT"; fi
     systemctl start "$UNIT" || did_not_start
   fi
+  wait_until_healthy
   systemctl --no-pager --lines=0 status "$UNIT" || did_not_start
   step 'Done'
   say "Look at it:  signal-automation health --env-file $ETC/env"
