@@ -2,15 +2,18 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { judgeCron } from "../../lib/cli/doctor/cron.ts";
 import { judgeInstances, unitOf } from "../../lib/cli/doctor/instances.ts";
+import { judgeFolders } from "../../lib/cli/doctor/machine.ts";
 import { judgeProcesses } from "../../lib/cli/doctor/processes.ts";
 import { judgeOriginalUnit, judgeSandbox } from "../../lib/cli/doctor/unit.ts";
 import { realSystemctl, type Systemctl } from "../../lib/cli/systemctl.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
+import { AS_ROOT } from "../support/as_root.ts";
 import { goodSettings, inFolder } from "./support.ts";
 
 const NUMBER = "+33199000100";
 const UNIT = "signal-automation.service";
+const DAEMON = { SIGNAL_TRANSPORT: "socket", SIGNAL_SOCKET: "/run/x/socket" };
 
 async function settingsFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
@@ -169,6 +172,35 @@ Deno.test("What the unit's sandbox keeps from the service is told with where to 
     ["fail", `JAVA_HOME of the unit is /srv/jdk, which ${UNIT} cannot even see`],
   ]);
   assert.deepEqual(await judge({ SIGNAL_CLI_PATH: path }, { LoadState: "not-found" }), [], "no unit, no sandbox");
+});
+
+Deno.test({
+  name: "Files of an account that was linked by another user are told with the command that hands them over",
+  // Nobody else may give files away.
+  ignore: !AS_ROOT,
+  fn: () =>
+    inFolder(async (folder) => {
+      const [state, account] = [join(folder, "state"), join(folder, "account")];
+      for (const path of [state, join(folder, "run"), join(account, "data")]) {
+        await Deno.mkdir(path, { recursive: true });
+      }
+      await Deno.writeTextFile(join(account, "data", "accounts.json"), "{}");
+      const files = {
+        STATE_DIR: state,
+        RUNTIME_DIR: join(folder, "run"),
+        SPOOL_DIR: state,
+        SIGNAL_CLI_DATA_DIR: account,
+      };
+      const settings = config(files);
+      assert.deepEqual((await judgeFolders(settings)).map(({ level }) => level), ["ok"]);
+      await Deno.chown(join(account, "data", "accounts.json"), 65_534, 65_534);
+      const [finding] = await judgeFolders(settings);
+      assert.equal(finding?.level, "fail");
+      assert.match(finding!.text, /belong to user 65534, STATE_DIR to 0/);
+      assert.equal(finding!.fix, `sudo chown -R --reference=${state} ${account}`);
+      const daemons = await judgeFolders(config({ ...files, ...DAEMON }));
+      assert.deepEqual(daemons.map(({ level }) => level), ["ok"]);
+    }),
 });
 
 Deno.test("A second signal-cli on the account is seen in systemd's tree, one of another account is not ours", async () => {

@@ -36,7 +36,7 @@ const LEFTOVERS: readonly (readonly [path: string, text: string, fix: string])[]
 ];
 
 /** Each folder that the service writes: there, writable, nobody else's. */
-export async function judgeFolders({ files, log }: Config): Promise<Finding[]> {
+export async function judgeFolders({ files, log, signal }: Config): Promise<Finding[]> {
   const folders: [string, string | undefined][] = [
     ["STATE_DIR", files.stateDir],
     ["RUNTIME_DIR", files.runtimeDir],
@@ -81,7 +81,28 @@ export async function judgeFolders({ files, log }: Config): Promise<Finding[]> {
     })`;
     findings.push({ name: "folders", level: "warn", text, fix: "let them all belong to the service's user: chown -R" });
   }
+  findings.push(
+    ...await judgeAccountFiles(files.stateDir, signal.transport === "socket" ? undefined : signal.cliDataDir),
+  );
   return findings.length > 0 ? findings : [{ name: "folders", level: "ok", text: "writable, and nobody else's" }];
+}
+
+/** Whether the account's files are the service's: linked by root they are not, and signal-cli then refuses to start. */
+async function judgeAccountFiles(stateDir: string, dataDir: string | undefined): Promise<Finding[]> {
+  const [state, ...account] = await Promise.all([
+    statOf(stateDir),
+    ...(dataDir === undefined
+      ? []
+      : [statOf(dataDir), statOf(`${dataDir}/data`), statOf(`${dataDir}/data/accounts.json`)]),
+  ]);
+  const foreign = account.find((info) => state !== undefined && info !== undefined && info.uid !== state.uid);
+  if (foreign === undefined) return [];
+  return [{
+    name: "account's files",
+    level: "fail",
+    text: `in ${dataDir} they belong to user ${foreign.uid}, STATE_DIR to ${state!.uid}: the service cannot use them`,
+    fix: `sudo chown -R --reference=${stateDir} ${dataDir}`,
+  }];
 }
 
 /** The port of HTTP: free, or the running service's. */
