@@ -174,6 +174,37 @@ Deno.test("What the unit's sandbox keeps from the service is told with where to 
   assert.deepEqual(await judge({ SIGNAL_CLI_PATH: path }, { LoadState: "not-found" }), [], "no unit, no sandbox");
 });
 
+Deno.test("A folder that the unit keeps read-only is told, although who asks may write it", async () => {
+  const unit = {
+    LoadState: "loaded",
+    ProtectSystem: "strict",
+    StateDirectory: "signal-automation",
+    RuntimeDirectory: "signal-automation",
+    LogsDirectory: "signal-automation",
+    ReadWritePaths: "-/srv/shop",
+  };
+  const settings = {
+    STATE_DIR: "/var/lib/signal-automation",
+    RUNTIME_DIR: "/run/signal-automation",
+    LOG_DIR: "/var/log/signal-automation",
+    SQLITE_PATH: "/srv/shop/shop.db",
+  };
+  const judge = (more: Record<string, string>, properties: Record<string, string> = {}) =>
+    judgeSandbox(config({ ...settings, ...more }), systemd({ ...unit, ...properties }), UNIT);
+  assert.deepEqual((await judge({})).map(({ level }) => level), ["ok"]);
+  const [log, ...rest] = await judge({ LOG_DIR: "/opt/signal-automation/logs" });
+  assert.deepEqual(rest, []);
+  assert.deepEqual([log?.level, log?.text], [
+    "fail",
+    `LOG_DIR is /opt/signal-automation/logs, which ${UNIT} may not write`,
+  ]);
+  assert.match(log!.fix!, /ReadWritePaths=\/opt\/signal-automation\/logs /);
+  const [database] = await judge({}, { ReadWritePaths: "" });
+  assert.match(database!.text, /^SQLITE_PATH is \/srv\/shop\/shop\.db, which/);
+  assert.match(database!.fix!, /ReadWritePaths=\/srv\/shop /);
+  assert.deepEqual((await judge({ LOG_DIR: "/opt/x" }, { ProtectSystem: "full" })).map(({ level }) => level), ["ok"]);
+});
+
 Deno.test({
   name: "Files of an account that was linked by another user are told with the command that hands them over",
   // Nobody else may give files away.

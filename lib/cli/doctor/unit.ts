@@ -18,7 +18,10 @@ const PROPERTIES = [
   "ProtectHome",
   "ReadWritePaths",
   "InaccessiblePaths",
+  "ProtectSystem",
   "StateDirectory",
+  "RuntimeDirectory",
+  "LogsDirectory",
 ];
 /** What starts the original system. */
 const ORIGINAL = /main\.py\b/;
@@ -82,7 +85,45 @@ export async function judgeSandbox(config: Config, ask: Systemctl, unit: string)
       });
     }
   }
+  findings.push(...unwritable(config, found, unit));
   return findings.length > 0 ? findings : [{ name: "sandbox", level: "ok", text: `${unit} reaches signal-cli` }];
+}
+
+/** Folders of the settings that the unit keeps read-only. Who runs doctor may well write them: the service may not. */
+function unwritable(
+  { files, log, database, signal }: Config,
+  found: ReadonlyMap<string, string>,
+  unit: string,
+): Finding[] {
+  if (found.get("ProtectSystem") !== "strict") return [];
+  const own = (property: string, root: string) =>
+    (found.get(property) ?? "").split(/\s+/).filter((name) => name !== "").map((name) => `${root}/${name}`);
+  const writable = [
+    ...own("StateDirectory", "/var/lib"),
+    ...own("RuntimeDirectory", "/run"),
+    ...own("LogsDirectory", "/var/log"),
+    ...pathsOf(found.get("ReadWritePaths")),
+  ];
+  const written: [setting: string, path: string | undefined][] = [
+    ["STATE_DIR", files.stateDir],
+    ["RUNTIME_DIR", files.runtimeDir],
+    ["SPOOL_DIR", files.spoolDir],
+    ["LOG_DIR", log.dir],
+    ["SQLITE_PATH", database.driver === "sqlite" ? database.path : undefined],
+    ["SIGNAL_CLI_DATA_DIR", signal.transport === "socket" ? undefined : signal.cliDataDir],
+  ];
+  return written.flatMap(([setting, path]) => {
+    if (path === undefined || !path.startsWith("/") || writable.some((folder) => isBelow(path, folder))) return [];
+    const folder = setting === "SQLITE_PATH" ? path.slice(0, Math.max(1, path.lastIndexOf("/"))) : path;
+    return [{
+      name: "sandbox",
+      level: "fail" as const,
+      text: `${setting} is ${path}, which ${unit} may not write`,
+      fix: `sudo systemctl edit ${unit}   and below [Service]: ReadWritePaths=${folder}   or a path below ${
+        writable[0]
+      }`,
+    }];
+  });
 }
 
 /** systemd's list of paths: `-` in front of one that may be missing, `+` below the root of the unit. */
