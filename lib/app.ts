@@ -106,8 +106,8 @@ export function buildApp(options: AppOptions): App {
     sendTimeoutMs: config.signal.timeoutMs,
     onReceipts: (some) => receipts.add(some),
     onTranscripts: (some) => dispatcher.transcripts(some),
-    onHeard: () => {
-      silence.heard();
+    onHeard: (canary) => {
+      silence.heard(canary);
       vitals.heard();
     },
     maxQueuedEvents: config.delivery.queueSize,

@@ -154,7 +154,7 @@ const signalMore = {
   RECEIVE_CANARY_MINUTES: optional(
     integer(0, 10_080),
     "0",
-    "After so many silent minutes a message to ourselves has to come back; 0 is off.",
+    "After so many silent minutes a message to ourselves has to come back, where one ever did; 0 is off.",
   ),
   SILENCE_FACTOR: optional(
     integer(0, 10_000),

@@ -3,7 +3,8 @@
  * days while everything looked up. So two things are watched:
  *
  * - how long nothing came, against the gaps that are usual here; many times the usual gap is told to the admin;
- * - optionally a canary: when nothing came for N minutes, a message to ourselves has to come back.
+ * - optionally a canary: when nothing came for N minutes, a message to ourselves has to come back. Signal gives no device of an
+ *   account what that device sent itself, so a lost canary says something only where one came back before.
  *
  * @module
  */
@@ -21,6 +22,8 @@ const GAPS = 200;
 const GAPS_TO_JUDGE = 20;
 /** Of the remembered gaps, this share is shorter than the "usual" one: nights are usual too. */
 const USUAL_SHARE = 0.95;
+/** What follows sooner belongs to the same occasion, milliseconds: receipts of a large group say nothing of how often people write. */
+const SAME_OCCASION_MS = 60_000;
 /** Silence shorter than this is never told, milliseconds. */
 const SHORTEST_SILENCE_MS = 60 * 60_000;
 /** How often the silence is looked at, milliseconds. */
@@ -52,6 +55,10 @@ export class SilenceWatch extends LoopService {
   #receivingSinceMs: number | undefined;
   #canarySentAtMs: number | undefined;
   #deaf = false;
+  /** A canary came back once: one that does not is news. */
+  #canaryProven = false;
+  /** No canary ever came back: none is sent any more. */
+  #canaryUseless = false;
 
   constructor(options: SilenceOptions) {
     super(options);
@@ -64,12 +71,13 @@ export class SilenceWatch extends LoopService {
     return this.#lastMs;
   }
 
-  /** Something came: a message, a receipt, our own canary. */
-  heard(): void {
+  /** Something came: a message, a receipt. @param canary our own canary was in it */
+  heard(canary = false): void {
     const nowMs = this.#o.clock.monotonicMs();
     const isCanary = this.#canarySentAtMs !== undefined;
+    this.#canaryProven ||= canary;
     // What a canary brought back says that we hear, and nothing about how often people write.
-    if (this.#lastMs !== undefined && !isCanary) {
+    if (this.#lastMs !== undefined && !isCanary && nowMs - this.#lastMs >= SAME_OCCASION_MS) {
       this.#gapsMs.push(nowMs - this.#lastMs);
       if (this.#gapsMs.length > GAPS) this.#gapsMs.shift();
     }
@@ -107,9 +115,10 @@ export class SilenceWatch extends LoopService {
       if (nowMs - this.#canarySentAtMs > CANARY_BACK_MS) {
         this.#canarySentAtMs = undefined;
         counters.add("receive_canaries_total", 1, { result: "lost" });
-        this.#tell("a message to ourselves did not come back");
+        if (this.#canaryProven) this.#tell("a message to ourselves did not come back");
+        else this.#giveCanaryUp();
       }
-    } else if (canaryAfterMs > 0 && silentMs >= canaryAfterMs) {
+    } else if (canaryAfterMs > 0 && !this.#canaryUseless && silentMs >= canaryAfterMs) {
       this.#canarySentAtMs = nowMs;
       const sent = await sendCanary(signal);
       counters.add("receive_canaries_total", 1, { result: sent ? "sent" : "not_sent" });
@@ -129,6 +138,20 @@ export class SilenceWatch extends LoopService {
       "signal_silent",
       "warning",
       `Signal error: ${what}. Next step: write to the shop's number; if nothing arrives, restart and update signal-cli.`,
+    );
+  }
+
+  #giveCanaryUp(): void {
+    this.#canaryUseless = true;
+    this.#o.log.warn(
+      "A message to ourselves did not come back and none did before: no more are sent until the next start",
+    );
+    this.#o.alarm.raise(
+      "canary_useless",
+      "warning",
+      "Signal error: a message to ourselves did not come back, and none ever did here. Either nothing is received, or Signal does " +
+        "not give this account its own messages back. Next step: write to the shop's number; if that arrives, set " +
+        "RECEIVE_CANARY_MINUTES to 0. No more are sent until the next start.",
     );
   }
 

@@ -167,7 +167,8 @@ async function workerOn(db: TestDatabase, handle: Handle, holder = "w") {
   const mortal = new MortalStore(db.openSession());
   const clock = new ManualClock(Date.now());
   const lease = { name: "inbox", holder, epoch: 1 };
-  const held = { name: "inbox", lease: () => lease, confirmed() {}, lost() {}, onChange: () => () => {} };
+  const ours = () => lease;
+  const held = { name: "inbox", lease: ours, lastKnown: ours, confirmed() {}, lost() {}, onChange: () => () => {} };
   const automation: Automation<StoreTx> = {
     name: "test",
     wants: () => true,

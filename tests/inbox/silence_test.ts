@@ -65,12 +65,35 @@ Deno.test("a new installation, of which nothing is known to be usual, is not tol
   await silence.stop();
 });
 
+Deno.test("bursts of receipts, as a large group sends them, do not make silence unusual", async () => {
+  const { silence, alarm, pass } = watch();
+  await silence.start();
+  for (let order = 0; order < 25; order++) {
+    await pass(30);
+    for (let receipt = 0; receipt < 60; receipt++) silence.heard();
+  }
+  await pass(5 * 60);
+  assert.deepEqual(alarm.raised(), [], "five hours are not 20 times half an hour");
+  await silence.stop();
+});
+
+Deno.test("where no canary ever came back the admin is told so once, and none is sent any more", async () => {
+  const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: 30 * MINUTE });
+  await silence.start();
+  silence.heard();
+  await pass(60 * 5);
+  assert.equal(canaries(), 1);
+  assert.deepEqual(alarm.raised().map(({ cause }) => cause), ["canary_useless"]);
+  assert.equal(silence.condition().state, "live");
+  await silence.stop();
+});
+
 Deno.test("a canary is sent after so much silence; one that comes back is enough, one that is lost is told", async () => {
   const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: 30 * MINUTE });
   await silence.start();
   await pass(31);
   assert.equal(canaries(), 1);
-  silence.heard();
+  silence.heard(true);
   await pass(25);
   assert.equal(canaries(), 1);
   await pass(7);

@@ -17,7 +17,7 @@ import { classifyError, classifyResult, classifyUnanswered, type RecipientKind }
 import { decodeSignal } from "./decode.ts";
 import type { Receipt, Transcript } from "./envelope.ts";
 import { listGroups, type SignalGroup } from "./groups.ts";
-import { Intake, type Listening } from "./intake.ts";
+import { CANARY_MARK, Intake, type Listening } from "./intake.ts";
 import type { SpawnSignalCli } from "./process.ts";
 import { SignalProof } from "./proof.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
@@ -29,7 +29,7 @@ import { Supervisor, SUPERVISOR_TIMES, type SupervisorTimes } from "./supervisor
 export const SEND_TIMEOUT_MS = 60_000;
 
 /** What a canary says, for the people who see the account's notes. */
-const CANARY_TEXT = "🐤 signal-automation: receive check";
+const CANARY_TEXT = `🐤 ${CANARY_MARK}`;
 
 export interface SignalChannelOptions {
   readonly account: AccountId;
@@ -49,8 +49,8 @@ export interface SignalChannelOptions {
   readonly sendTimeoutMs?: number;
   /** Single times of the supervisor, over its defaults {@link SUPERVISOR_TIMES}. */
   readonly times?: Partial<SupervisorTimes>;
-  /** Something was received, whatever it was but an exception frame. Must not throw. */
-  readonly onHeard?: () => void;
+  /** Something was received, whatever it was but an exception frame; whether our own canary was in it. Must not throw. */
+  readonly onHeard?: (canary: boolean) => void;
   /** Received events that wait to be stored before reading stops (`QUEUE_SIZE`). Default 2000. */
   readonly maxQueuedEvents?: number;
   /** Receipts for what we sent, in batches. Must not throw. */
@@ -178,8 +178,8 @@ export class SignalChannel implements Channel {
   }
 
   /**
-   * Sends a message to ourselves that comes back to us as one from a person (facts: signal.md §1.3, `--notify-self`): the
-   * proof that both directions work. @returns false when it could not be sent
+   * Sends a message to ourselves as to another person (facts: signal.md §1.3, `--notify-self`). Where it comes back, both directions
+   * work. @returns false when it could not be sent
    */
   async sendCanary(signal: AbortSignal): Promise<boolean> {
     const rpc = this.#supervisor?.rpc;

@@ -38,6 +38,9 @@ const DRAIN_TIMEOUT_MS = 5_000;
 /** Undecryptable messages in a row, with no good one between, from which on the condition is `degraded`. */
 export const EXCEPTIONS_UNTIL_DEGRADED = 5;
 
+/** In the text of a canary; stands in a JSON text as it is. */
+export const CANARY_MARK = "signal-automation: receive check";
+
 export interface IntakeOptions {
   readonly account: AccountId;
   readonly clock: Clock;
@@ -47,8 +50,8 @@ export interface IntakeOptions {
   readonly onReceipts: ((receipts: readonly Receipt[]) => void) | undefined;
   /** What other devices of the account sent, one call per batch, before it is stored as an event. Must not throw. */
   readonly onTranscripts: ((transcripts: readonly Transcript[]) => void) | undefined;
-  /** Something was received, whatever it was but an exception. Must not throw. */
-  readonly onHeard: (() => void) | undefined;
+  /** Something was received, whatever it was but an exception; whether our own canary was in it. Must not throw. */
+  readonly onHeard: ((canary: boolean) => void) | undefined;
   /** Events that wait to be stored before reading stops. Default {@link MAX_QUEUED_EVENTS}. */
   readonly maxQueuedEvents: number | undefined;
   /** Called after each change of {@link Intake.condition}. */
@@ -161,6 +164,7 @@ export class Intake {
     const transcripts: Transcript[] = [];
     this.#lastFrameAtMs = clock.monotonicMs();
     let heard = false;
+    let canary = false;
     const wasDegraded = this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED;
     for (const notification of notifications) {
       if (!this.#unasked && isUnasked(notification)) this.#noteUnasked();
@@ -178,13 +182,14 @@ export class Intake {
         if (sorted.is === "receipt") receipts.push(sorted.receipt);
         else {
           const { externalId, lane, body, transcript } = sorted;
+          canary ||= body.includes(CANARY_MARK);
           if (transcript !== undefined) transcripts.push(transcript);
           this.#queue.push({ account, externalId, lane, body, receivedAtMs });
           this.#queuedCharacters += body.length;
         }
       }
     }
-    if (heard) this.#o.onHeard?.();
+    if (heard) this.#o.onHeard?.(canary);
     if (receipts.length > 0) {
       counters.add("signal_receipts_total", receipts.length);
       onReceipts?.(receipts);
