@@ -10,6 +10,19 @@ function folder(): { path: string } & Disposable {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
+/** A disk that takes so many bytes more, and refuses the rest. */
+function fullAfter(bytes: number): Disposable {
+  const { writeSync } = Deno.FsFile.prototype;
+  let left = bytes;
+  Deno.FsFile.prototype.writeSync = function (data) {
+    if (left === 0) throw new Deno.errors.WriteZero("the disk is full");
+    const written = writeSync.call(this, data.subarray(0, left));
+    left -= written;
+    return written;
+  };
+  return { [Symbol.dispose]: () => void (Deno.FsFile.prototype.writeSync = writeSync) };
+}
+
 Deno.test("after a kill the journal tells apart what was never handed over, handed over, and answered", () => {
   using dir = folder();
   const journal = new Journal(dir.path, account, BOOTED);
@@ -65,6 +78,26 @@ Deno.test("a torn last line counts as not written", () => {
   const said = new Journal(dir.path, account, BOOTED).read();
   assert.equal(said(1, 1)?.state, "handed_over");
   assert.equal(said(2, 1)?.state, "not_handed_over");
+});
+
+Deno.test("a disk that was full in the middle of a line costs that line alone", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(1);
+  {
+    using _full = fullAfter(5);
+    assert.throws(() => journal.handedOver(1, 0, 1), /full/);
+  }
+  journal.handedOver(2, 0, 2);
+  journal.handedOver(3, 0, 3);
+  {
+    using _full = fullAfter(5);
+    assert.throws(() => journal.answered(2, { outcome: "accepted", remoteId: "1" }), /full/);
+  }
+  journal.answered(3, { outcome: "accepted", remoteId: "1" });
+  const said = new Journal(dir.path, account, BOOTED).read();
+  assert.deepEqual([1, 2, 3].map((row) => said(row, 1)?.state), ["not_handed_over", "handed_over", "answered"]);
+  journal.close();
 });
 
 Deno.test("files stay small: a long journal is continued, and deleted once everything in it is settled", () => {

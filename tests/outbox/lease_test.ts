@@ -30,6 +30,35 @@ rigTest(
   },
 );
 
+rigTest("a late answer to a request that was given up is not taken for the answer to the next one", async (rig) => {
+  rig.device.script(
+    { id: "late", times: 1, effect: { type: "delay", ms: 2_500 } },
+    { id: "refused", times: 1, effect: { type: "result", result: "UNREGISTERED_FAILURE" } },
+    { id: "silent", times: 1, effect: { type: "hang" } },
+  );
+  const [id] = await rig.enqueue(person(0), ["a"]);
+  const one = await rig.start({ leaseMs: 3 * SECOND, unknownWaitMs: 2 * SECOND });
+  await until(() => one.journal.handOvers === 1, "the first request");
+  one.mortal.away = true;
+  await rig.clock.advance(1.5 * SECOND);
+  await rig.pass(100);
+  await rig.pass(100);
+  assert.equal(one.lease, undefined);
+  one.mortal.away = false;
+  await rig.pass(1.5 * SECOND);
+  await until(async () => {
+    await rig.pass(100);
+    return one.journal.handOvers === 2;
+  }, "the second request");
+  const landed = () => rig.counters.measurements.items.filter(({ name }) => name === "hand_over_seconds").length;
+  assert.equal(landed(), 0);
+  await until(() => landed() === 1, "the answer to the first one");
+  await rig.kill(one);
+  await rig.start({ unknownWaitMs: 3_600 * SECOND });
+  await rig.reach([id!], "unknown");
+  assert.equal(rig.counters.total("messages_unknown_total"), 2, "it may have arrived each time");
+});
+
 rigTest("a stop without the lease waits for what is in flight", async (rig) => {
   rig.device.script({ times: 1, effect: { type: "delay_answer", ms: 200 } });
   const [id] = await rig.enqueue(person(0), ["a"]);
