@@ -81,6 +81,8 @@ Deno.test("doctor names each trouble with its fix", async () => {
     const gone = await doctor();
     assert.equal(gone.exit, 3);
     assert.equal(gone.found.find(({ name }) => name === "account")!.fix, "signal-automation link");
+    const unsent = await doctor(["--send"]);
+    assert.equal(unsent.found.find(({ name }) => name === "test message")!.fix, "signal-automation link");
 
     const none = await doctor([], { SIGNAL_CLI_PATH: join(folder, "nothing") });
     assert.equal(levelOf(none.found, "signal-cli"), "fail");

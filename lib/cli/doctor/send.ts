@@ -13,6 +13,8 @@ import { silentLog } from "../../runtime/log.ts";
 import type { CliContext } from "../command.ts";
 import type { Finding } from "../health/finding.ts";
 import type { ServiceState } from "../health/report.ts";
+import { SIGNAL_FIXES } from "../health/signal_fixes.ts";
+import { sortError } from "../problem.ts";
 import { signalOptions } from "../signal.ts";
 
 const TEXT = "✅ signal-automation: this is the test message of doctor --send.";
@@ -26,12 +28,20 @@ const LOCK_TIMEOUT_MS = 5_000;
 export async function sendTestMessage(config: Config, context: CliContext, service: ServiceState): Promise<Finding> {
   const name = "test message";
   const failure = service.state === "running" ? await throughService(config, context) : await directly(config, context);
-  return failure === undefined
-    ? { name, level: "ok", text: "Signal's servers accepted it for ADMIN_PHONE_NUMBER" }
-    : { name, level: "fail", text: `it did not go out: ${failure}`, fix: "signal-automation dlq list" };
+  return failure === undefined ? { name, level: "ok", text: "Signal's servers accepted it for ADMIN_PHONE_NUMBER" } : {
+    name,
+    level: "fail",
+    text: `it did not go out: ${failure.why}`,
+    ...(failure.fix !== undefined && { fix: failure.fix }),
+  };
 }
 
-async function throughService(config: Config, { clock, random }: CliContext): Promise<string | undefined> {
+interface Failure {
+  readonly why: string;
+  readonly fix?: string | undefined;
+}
+
+async function throughService(config: Config, { clock, random }: CliContext): Promise<Failure | undefined> {
   const store = openDatabase(config, { clock, random });
   try {
     const message = {
@@ -46,28 +56,34 @@ async function throughService(config: Config, { clock, random }: CliContext): Pr
     const untilMs = clock.monotonicMs() + DELIVERY_TIMEOUT_MS;
     while (clock.monotonicMs() < untilMs) {
       const story = await store.outbox.find(id!);
-      if (story === undefined) return "its row is gone";
+      if (story === undefined) return { why: "its row is gone" };
       if (["accepted", "delivered", "read"].includes(story.state)) return undefined;
-      if (story.state === "dead" || story.state === "dropped") return story.reason ?? story.state;
+      if (story.state === "dead" || story.state === "dropped") {
+        return { why: story.reason ?? story.state, fix: `signal-automation explain ${id}` };
+      }
       await clock.sleepMs(LOOK_MS);
     }
-    return "the running service did not send it within a minute";
+    return { why: "the running service did not send it within a minute", fix: "signal-automation outbox list" };
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
-    return error.message;
+    return { why: error.message, fix: sortError(error).next };
   } finally {
     await store.close();
   }
 }
 
-async function directly(config: Config, context: CliContext): Promise<string | undefined> {
+async function directly(config: Config, context: CliContext): Promise<Failure | undefined> {
   try {
     const options = { ...signalOptions(config, context), lockTimeoutMs: LOCK_TIMEOUT_MS };
     const outcome = await sendOnce(options, makeTel(config.signal.adminPhoneNumber), TEXT);
-    return outcome.outcome === "accepted" ? undefined : outcome.reason;
+    if (outcome.outcome === "accepted") return undefined;
+    return {
+      why: outcome.reason,
+      fix: SIGNAL_FIXES[outcome.reason] ?? "check ADMIN_PHONE_NUMBER: Signal has to know it",
+    };
   } catch (error) {
     if (!(error instanceof ChannelUnavailable)) throw error;
-    return error.message;
+    return { why: error.message, fix: SIGNAL_FIXES[error.code] };
   }
 }
 

@@ -14,7 +14,7 @@ const PLAIN = /^[A-Za-z0-9_./-]+$/;
 /** The unit in a command for systemd. */
 const UNIT = /(\bsystemctl [a-z]+(?: --now)? |\bjournalctl -u )signal-(automation|cli)(?![-@.\w])/g;
 /** A command of ours, up to its end, to the words behind it, or to a pipe. `install` knows no settings file. */
-const OWN = /\bsignal-automation (?!install\b)([a-z]+(?: [a-z]+)*(?: --[a-z]+)*)(?=$| {2,}| \|)/g;
+const OWN = /\bsignal-automation (?!install\b)([a-z]+(?: [a-z]+| \d+)*(?: --[a-z]+)*)(?=$| {2,}| \|)/g;
 
 /** As systemd calls the service: `signal-automation`, or `signal-automation@NAME`. */
 export function serviceName(envFile: string | undefined): string {
