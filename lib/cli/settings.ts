@@ -55,9 +55,11 @@ export async function needSettings(
   const result = await findConfig(invocation, context, standIns);
   if ("problems" in result) {
     const count = result.problems.length;
+    const named = invocation.text("env-file");
+    const sameFile = named === undefined || named === "-" ? "" : ` --env-file ${named}`;
     throw new CliProblem(EXIT.usage, `${count} ${count === 1 ? "problem" : "problems"} in the settings`, {
       details: [...result.problems.map(formatProblem), `read from: ${sourceOf(result)}`],
-      next: "Change the settings, then: signal-automation check",
+      next: `Change the settings, then: signal-automation check${sameFile}`,
     });
   }
   return result;

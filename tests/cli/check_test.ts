@@ -82,7 +82,13 @@ Deno.test("Other commands refuse bad settings with all problems in one block", a
   assert.equal(exit, 2);
   assert.equal(out, "");
   assert.match(err, /^error: 5 problems in the settings\n/);
-  assert.match(err, /→ Change the settings, then: signal-automation check/);
+  assert.match(err, /→ Change the settings, then: signal-automation check\n/);
+  await inFolder(async (folder) => {
+    const file = join(folder, "env");
+    await Deno.writeTextFile(file, "", { mode: 0o600 });
+    const named = await cli(["affiliates", "list", "--env-file", file]);
+    assert.ok(named.err.includes(`then: signal-automation check --env-file ${file}\n`), named.err);
+  });
 });
 
 Deno.test("A settings file that is not there is named", async () => {
