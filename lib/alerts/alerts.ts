@@ -208,7 +208,7 @@ export class Alerts implements Alarm, Service {
     const signalTrouble = notice.signalFailed || SIGNAL_CAUSES.test(notice.cause) || this.options.signal.troubled();
     // What waited in the outbox and was not accepted in time has had its chance over Signal.
     const way = notice.enqueued || signalTrouble
-      ? await this.#byWebhook(notice, signal) ?? (notice.enqueued ? undefined : await this.#byOutbox(notice, signal))
+      ? await this.#byWebhook(notice, signal) ?? (notice.enqueued ? undefined : await this.#bySignal(notice, signal))
       : await this.#bySignal(notice, signal) ?? await this.#byWebhook(notice, signal);
     if (way !== undefined) counters.add("alerts_sent_total", 1, { way });
     const nowMs = clock.nowMs();

@@ -50,6 +50,8 @@ export class Spool {
   readonly #lock: Deno.FsFile;
   /** Size by number, in ascending order: the segments that are not wholly handled. */
   readonly #segments: Map<number, number>;
+  /** What was found damaged and is told already, by segment: while the database is away, one is read again and again. */
+  readonly #damage = new Map<number, string>();
   #cursor: Cursor | undefined;
   #active: { readonly number: number; readonly file: Deno.FsFile } | undefined;
   #nextNumber: number;
@@ -216,8 +218,11 @@ export class Spool {
     if (decoded.otherVersion !== undefined) {
       throw new ConfigError("SPOOL_DIR", `a segment has format ${decoded.otherVersion}`, `format ${SPOOL_VERSION}`);
     }
-    if (decoded.corrupt.length > 0) await this.#setAside(number, decoded.corrupt);
-    if (decoded.torn) {
+    const damage = `${decoded.corrupt.length} ${decoded.torn}`;
+    const isNews = this.#damage.get(number) !== damage;
+    if (decoded.corrupt.length > 0 && isNews) await this.#setAside(number, decoded.corrupt);
+    this.#damage.set(number, damage);
+    if (decoded.torn && isNews) {
       counters.add("spool_torn_total");
       this.#options.log.info("A spool segment ended in an unconfirmed record, which was left out", { segment: number });
     }
@@ -233,6 +238,7 @@ export class Spool {
     }
     await disk("remove", () => removeIfThere(this.#path(number)));
     this.#segments.delete(number);
+    this.#damage.delete(number);
     counters.set("spool_bytes", this.sizeBytes);
     return waiting.length;
   }

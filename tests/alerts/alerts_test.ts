@@ -188,6 +188,18 @@ Deno.test("what stops the very account that would tell of it goes by webhook at 
   }
 });
 
+Deno.test("with the database and the webhook gone an alert about Signal goes directly, as a stop of receiving does", async () => {
+  await using world = new World();
+  world.database = false;
+  world.signalLive = false;
+  world.directOutcome = { outcome: "accepted", remoteId: "1" };
+  const alerts = world.make({ webhook: false });
+  await alerts.start();
+  alerts.raise("spool_full", "critical", "receiving stops");
+  await world.pass(alerts, 100);
+  assert.deepEqual(world.direct, ["system_alert: receiving stops"]);
+});
+
 Deno.test("a stored alert that is not accepted in time goes by webhook too; an accepted one does not", async () => {
   await using world = new World();
   const alerts = world.make();

@@ -120,6 +120,19 @@ spoolTest("a damaged record in the middle is set aside, counted and logged, the 
   assert.doesNotMatch(t.log.text(), /cond/);
 });
 
+spoolTest("a damaged and torn segment is told and counted once, however often the database refuses it", async (t) => {
+  const spool = await t.open();
+  await spool.append(["first", "second"]);
+  await spool.close();
+  const path = join(t.folder, segments(t.folder)[0]!);
+  await Deno.writeTextFile(path, `${(await Deno.readTextFile(path)).replace("first", "fXrst")}0badc0de "to`);
+  const again = await t.open();
+  const away = () => Promise.reject(new Error("the database is away"));
+  for (let i = 0; i < 3; i++) await assert.rejects(again.drain(away, never), /the database is away/);
+  assert.deepEqual(await drainAll(again), ["second"]);
+  assert.deepEqual([t.counters.total("spool_corrupt_total"), t.counters.total("spool_torn_total")], [1, 1]);
+});
+
 spoolTest("a segment of another version is refused by name and kept", async ({ open, folder }) => {
   await Deno.writeTextFile(join(folder, "000000000007.spool"), "signal-automation-spool 2\nsomething\n");
   const spool = await open();
