@@ -197,7 +197,7 @@ Deno.test("with the database and the webhook gone an alert about Signal goes dir
   await alerts.start();
   alerts.raise("spool_full", "critical", "receiving stops");
   await world.pass(alerts, 100);
-  assert.deepEqual(world.direct, ["system_alert: receiving stops"]);
+  assert.deepEqual(world.direct, ["system_alert: Critical error: receiving stops"]);
 });
 
 Deno.test("a stored alert that is not accepted in time goes by webhook too; an accepted one does not", async () => {
