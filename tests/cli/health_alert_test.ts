@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { due, readTold, remember, REMIND_MS } from "../../lib/cli/health/alert_state.ts";
+import { due, readTold, remember, REMIND_MS, writeTold } from "../../lib/cli/health/alert_state.ts";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { AS_ROOT } from "../support/as_root.ts";
 import { SimulatedSignal } from "../support/simulated_signal.ts";
@@ -112,6 +112,20 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       await Deno.writeTextFile(join(folder, "told.json"), '{"version":1,"told":{"disk":1}}', { mode: 0o000 });
-      assert.deepEqual(await readTold(join(folder, "told.json")), {});
+      assert.deepEqual(await readTold([join(folder, "told.json")]), {});
     }),
+});
+
+Deno.test("what was told is kept in the second folder while the first cannot be written, and the newest counts", async () => {
+  await inFolder(async (folder) => {
+    // Whatever is written below a file is refused, also for root: as on a disk that is full.
+    await Deno.writeTextFile(join(folder, "full"), "");
+    const paths = [join(folder, "full", "told.json"), join(folder, "run", "told.json")];
+    assert.equal(await writeTold(paths, { disk: 1 }, 1_000), true);
+    assert.deepEqual(await readTold(paths), { disk: 1 });
+    await Deno.remove(join(folder, "full"));
+    assert.equal(await writeTold(paths, {}, 2_000), true);
+    assert.deepEqual(await readTold(paths), {}, "the older memory in the second folder does not come back");
+    assert.equal(await writeTold([join(paths[0]!, "x", "told.json")], {}, 3_000), false);
+  });
 });

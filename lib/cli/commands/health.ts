@@ -16,7 +16,7 @@ import { painter } from "../screen/paint.ts";
 import { labelled } from "../screen/width.ts";
 import { needConfig } from "../settings.ts";
 
-/** `health --alert` keeps here, in STATE_DIR, what it told. */
+/** `health --alert` keeps here, in STATE_DIR, what it told; in RUNTIME_DIR when that disk is full. */
 const ALERT_FILE = "health-alert.json";
 
 type Status = "healthy" | "degraded" | "unhealthy" | "not_running" | "stale";
@@ -115,15 +115,17 @@ async function alert(
   service: ServiceState,
   name: string,
 ): Promise<Told | undefined> {
-  const path = `${config.files.stateDir}/${ALERT_FILE}`;
+  const paths = [config.files.stateDir, config.files.runtimeDir].map((folder) => `${folder}/${ALERT_FILE}`);
   const nowMs = context.clock.nowMs();
   const causes = alertCauses(findings);
-  const before = await readTold(path);
+  const before = await readTold(paths);
   const now = due(causes, before, nowMs);
   const result = now.length === 0 ? undefined : await tell(now, config, context, service, name);
   const justTold = result?.way === undefined ? [] : now;
   const after = remember(causes, justTold, before, nowMs);
-  if (JSON.stringify(after) !== JSON.stringify(before)) await writeTold(path, after);
+  if (JSON.stringify(after) !== JSON.stringify(before) && !await writeTold(paths, after, nowMs)) {
+    context.terminal.err(`What was told cannot be kept in ${paths.join(" or ")}: it will be told again.\n`);
+  }
   return result === undefined ? undefined : { ...result, causes: now };
 }
 

@@ -29,25 +29,49 @@ export function remember(causes: readonly string[], justTold: readonly string[],
   }));
 }
 
+interface Memory {
+  readonly told: Told;
+  /** When it was written: of several files the newest counts. */
+  readonly atMs: number;
+}
+
 /**
- * Without a file, or with one that cannot be used, nothing was told: that costs one repetition. Nor may a file of another
- * user, left by a run of root's, keep the service's user from telling.
+ * What was told, by the newest of these files. Without a file, or with none that can be used, nothing was told: that costs
+ * one repetition. Nor may a file of another user, left by a run of root's, keep the service's user from telling.
  */
-export async function readTold(path: string): Promise<Told> {
+export async function readTold(paths: readonly string[]): Promise<Told> {
+  const found = await Promise.all(paths.map(readMemory));
+  return found.reduce<Memory>((best, memory) => memory.atMs > best.atMs ? memory : best, { told: {}, atMs: -1 }).told;
+}
+
+async function readMemory(path: string): Promise<Memory> {
+  const none: Memory = { told: {}, atMs: -1 };
   try {
     const value = JSON.parse(await Deno.readTextFile(path));
-    if (value?.version !== VERSION || typeof value.told !== "object" || value.told === null) return {};
-    return Object.fromEntries(Object.entries(value.told).filter(([, atMs]) => Number.isFinite(atMs))) as Told;
+    if (value?.version !== VERSION || typeof value.told !== "object" || value.told === null) return none;
+    const told = Object.fromEntries(Object.entries(value.told).filter(([, atMs]) => Number.isFinite(atMs))) as Told;
+    return { told, atMs: Number.isFinite(value.atMs) ? value.atMs : 0 };
   } catch (error) {
-    const unusable = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-      error instanceof SyntaxError;
-    if (unusable) return {};
+    const unusable = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof SyntaxError;
+    if (unusable) return none;
     throw error;
   }
 }
 
-/** @throws when the folder cannot be made or written */
-export async function writeTold(path: string, told: Told): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  await writeFileAtomically(path, `${JSON.stringify({ version: VERSION, told })}\n`);
+/**
+ * Writes the first of these files that can be written: a full disk, which is being told, must not make it forget so.
+ * @returns false when none can: then everything is told again at the next run
+ */
+export async function writeTold(paths: readonly string[], told: Told, nowMs: number): Promise<boolean> {
+  for (const path of paths) {
+    try {
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
+      await writeFileAtomically(path, `${JSON.stringify({ version: VERSION, atMs: nowMs, told })}\n`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+  return false;
 }
