@@ -67,3 +67,30 @@ rigTest(
     assert.equal(met(), 3);
   },
 );
+
+rigTest("what a pause took back before it was handed over used up nothing of its recipient's limit", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "result", result: "NETWORK_FAILURE" } });
+  await rig.enqueue(person(0), texts("a", 5));
+  await rig.start({ pacing: { limit: 5, periodMs: 3_600 * SECOND } });
+  await until(() => rig.counters.total("account_pauses_total") === 1, "the pause");
+  const sinceMs = rig.clock.nowMs();
+  await until(async () => {
+    await rig.pass(100);
+    return rig.signal.bodies().length === 4;
+  }, "what the burst has left");
+  assert.ok(rig.clock.nowMs() - sinceMs < 60 * SECOND, `it took ${rig.clock.nowMs() - sinceMs} ms`);
+  assert.deepEqual(rig.signal.bodies(), texts("a", 4));
+});
+
+rigTest("a pause before a new person's first message uses up nothing of the limit on new people", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "result", result: "NETWORK_FAILURE" } });
+  for (const n of [0, 1]) await rig.enqueue(person(n), ["hello"]);
+  await rig.start({ pacing: { newContactsPerHour: 2 }, concurrency: 1 });
+  await until(() => rig.counters.total("account_pauses_total") === 1, "the pause");
+  const sinceMs = rig.clock.nowMs();
+  await until(async () => {
+    await rig.pass(100);
+    return rig.signal.bodies().length === 1;
+  }, "the other first message");
+  assert.ok(rig.clock.nowMs() - sinceMs < 60 * SECOND, `it took ${rig.clock.nowMs() - sinceMs} ms`);
+});

@@ -108,3 +108,16 @@ Deno.test("a group's message that two members acknowledge proves no message to o
   assert.deepEqual(proven(from(2)), []);
   assert.ok(unknowns.has(2));
 });
+
+Deno.test("a message that is answered while the policy decides is not sent again", async () => {
+  const { clock, unknowns, add, due } = doubts();
+  add(1);
+  const handedOverAtMs = clock.nowMs();
+  await clock.advance(WAIT);
+  const answers = async (id: number) => {
+    const moves = unknowns.answered(id, handedOverAtMs, { outcome: "accepted", remoteId: "1" });
+    assert.deepEqual(moves.map(({ to }) => to), ["accepted"]);
+    return await Promise.resolve(1);
+  };
+  assert.deepEqual(await due(answers), []);
+});
