@@ -113,22 +113,27 @@ export class Intake {
   /** Resolves after the first try to subscribe; goes on trying by itself. */
   async subscribe(accept: Accept): Promise<void> {
     this.#accept = accept;
+    this.#hurry.abort();
     this.#hurry = new AbortController();
     this.#drain();
     if (!this.#unstorable) await this.#subscription.want();
   }
 
-  /** Stops to take in. What cannot be stored now is kept for the next {@link subscribe}. */
+  /**
+   * Stops to take in. What cannot be stored now is kept for the next {@link subscribe}. One that comes before this has
+   * ended is the last word: a lease that was lost can be taken again while signal-cli still confirms the end.
+   */
   async unsubscribe(): Promise<void> {
+    const hurry = this.#hurry;
     await this.#subscription.drop();
-    this.#hurry.abort();
+    hurry.abort();
     try {
       await within(this.#draining ?? Promise.resolve(), DRAIN_TIMEOUT_MS, "storing of received messages");
     } catch (error) {
       if (!(error instanceof DeadlineExceeded)) throw error;
       this.#o.log.error("Storing of received messages did not end in time", { timeoutMs: DRAIN_TIMEOUT_MS });
     }
-    this.#accept = undefined;
+    if (this.#hurry === hurry) this.#accept = undefined;
   }
 
   /** After {@link unsubscribe} and the end of the process: stores what came in between, then lets go. */
@@ -226,8 +231,11 @@ export class Intake {
   }
 
   #drain(): void {
-    if (this.#accept === undefined || this.#queue.length === 0) return;
-    this.#draining ??= this.#store().finally(() => this.#draining = undefined);
+    if (this.#accept === undefined || this.#queue.length === 0 || this.#draining !== undefined) return;
+    const draining = this.#store().finally(() => {
+      if (this.#draining === draining) this.#draining = undefined;
+    });
+    this.#draining = draining;
   }
 
   async #store(): Promise<void> {
@@ -238,7 +246,7 @@ export class Intake {
         await this.#accept(batch);
       } catch (error) {
         this.#storingFailed(error);
-        if (this.#hurry.signal.aborted) return;
+        if (this.#hurry.signal.aborted) break;
         await this.#o.clock.sleepMs(waitMs, this.#hurry.signal);
         waitMs = Math.min(waitMs * 2, ACCEPT_RETRY_CAP_MS);
         continue;
@@ -250,6 +258,8 @@ export class Intake {
       this.#makeRoom();
       if (this.#unstorable) this.#storingWorks();
     }
+    // In the turn in which the queue was found empty: whatever comes after that begins anew instead of waiting for nobody.
+    this.#draining = undefined;
   }
 
   #storingFailed(error: unknown): void {

@@ -1,0 +1,93 @@
+/**
+ * What the intake must not lose when two things happen at the same moment.
+ */
+import assert from "node:assert/strict";
+import type { RawEvent } from "../../../lib/channels/channel.ts";
+import { Intake } from "../../../lib/channels/signal/intake.ts";
+import { makeSignalAccount } from "../../../lib/domain/address.ts";
+import { systemClock } from "../../../lib/runtime/clock.ts";
+import { Recorder } from "../../support/recorder.ts";
+import { RecordingCounters, RecordingLog } from "../../support/recording.ts";
+import { until } from "../../support/until.ts";
+import { healthy, scriptedSpawn, testChannel } from "./scripted.ts";
+
+const uuid = "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f";
+const frame = (timestamp: number) => ({
+  envelope: {
+    source: uuid,
+    sourceNumber: null,
+    sourceUuid: uuid,
+    sourceDevice: 1,
+    timestamp,
+    dataMessage: { timestamp, message: "ping" },
+  },
+  account: "+15550100001",
+});
+
+Deno.test("a lease that is lost and taken again at once: what is received is stored, also while the end was not confirmed", async () => {
+  let unsubscribed: (() => void) | undefined;
+  const { spawn, children } = scriptedSpawn((child) => {
+    healthy(child);
+    const answer = child.peer.respond!;
+    child.peer.respond = (request) => {
+      if (request.method === "unsubscribeReceive") unsubscribed = () => answer(request);
+      else answer(request);
+    };
+  });
+  const { channel, reached } = testChannel(spawn);
+  const stored = new Recorder<RawEvent>();
+  const accept = async (events: readonly RawEvent[]) => events.forEach((event) => stored.push(event));
+  await channel.start();
+  await reached("live");
+  await channel.subscribe(accept);
+  const lost = channel.unsubscribe();
+  await until(() => unsubscribed !== undefined, "the request to end the subscription");
+  const again = channel.subscribe(accept);
+  unsubscribed!();
+  await Promise.all([lost, again]);
+  assert.notEqual(channel.listening().sinceMs, undefined, "it is subscribed");
+  await children.items[0]!.notify(frame(1784000002000));
+  await stored.waitFor(() => true, "the message to be stored");
+  const over = channel.stop();
+  unsubscribed = undefined;
+  await until(() => unsubscribed !== undefined, "the request to end the subscription");
+  unsubscribed!();
+  await over;
+});
+
+Deno.test("what comes in the very moment in which the queue was found empty is stored, not left until the next message", async () => {
+  const stored: string[] = [];
+  let storing = Promise.withResolvers<void>();
+  const intake = new Intake({
+    account: makeSignalAccount("+15550100001"),
+    clock: systemClock,
+    log: new RecordingLog(),
+    counters: new RecordingCounters(),
+    onReceipts: undefined,
+    onTranscripts: undefined,
+    onHeard: undefined,
+    maxQueuedEvents: undefined,
+    onChange: () => {},
+    onSilence: () => {},
+  });
+  const notify = (timestamp: number) => {
+    const params = { subscription: 0, result: frame(timestamp) };
+    intake.onNotifications([{ method: "receive", params, line: JSON.stringify({ method: "receive", params }) }]);
+  };
+  await intake.subscribe((events) => {
+    stored.push(...events.map((event) => event.externalId));
+    return storing.promise;
+  });
+  notify(1784000002000);
+  assert.equal(stored.length, 1);
+  // Both ends of the wait reach us in one turn of the event loop: the first is stored, and the second is read.
+  const first = storing;
+  storing = Promise.withResolvers<void>();
+  first.resolve();
+  queueMicrotask(() => notify(1784000003000));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(stored.length, 2);
+  storing.resolve();
+  await intake.unsubscribe();
+  await intake.close(undefined);
+});
