@@ -87,7 +87,7 @@ function writer(folder: string, name: string, clock: Clock, opened: Current | un
     file.close();
     nextOpenMs = clock.monotonicMs() + REOPEN_AFTER_MS;
     // Where renaming was refused, today's lines go on in the old file: the lines matter more than the name.
-    current = { file: Deno.openSync(path, OPEN), day: today };
+    current = { file: openOwn(path), day: today };
     return current;
   };
   return {
@@ -113,10 +113,26 @@ function writer(folder: string, name: string, clock: Clock, opened: Current | un
 }
 
 function openCurrent(path: string, clock: Clock): Current {
-  const file = Deno.openSync(path, OPEN);
+  const file = openOwn(path);
   // A file left by an earlier run belongs to the day of its last line.
   const stat = file.statSync();
   return { file, day: dayOf(stat.size > 0 ? stat.mtime?.getTime() ?? clock.nowMs() : clock.nowMs()) };
+}
+
+/**
+ * Opens for appending. A file of another user (a command that root ran made it) is put aside, as the folder's owner may:
+ * else nothing would be written until somebody notices.
+ */
+function openOwn(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, OPEN);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    const aside = `${path}.${dayOf(Deno.statSync(path).mtime?.getTime() ?? 0)}`;
+    if (exists(aside)) throw error;
+    Deno.renameSync(path, aside);
+    return Deno.openSync(path, OPEN);
+  }
 }
 
 /** Gives the file its day's name, unless another process did so or is just doing it. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openLog } from "../../lib/observe/log.ts";
 import { appendLogLine, LOOK_AFTER_MS, openLogFile, REOPEN_AFTER_MS } from "../../lib/observe/log_file.ts";
+import { AS_ROOT } from "../support/as_root.ts";
 import { ManualClock } from "../support/recording.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -45,6 +46,22 @@ Deno.test("a file that was removed or moved away while it was open is made anew 
     assert.equal(await Deno.readTextFile(`${folder}/a.log.1`), "first\n");
     assert.equal(await Deno.readTextFile(`${folder}/a.log`), "third\n");
   }));
+
+Deno.test({
+  name: "a file that another user made and closed to us is put aside, and lines go on under the name",
+  // No mode stops root; tests/boot/run tries it with both users.
+  ignore: AS_ROOT,
+  fn: () =>
+    inFolder(async (folder) => {
+      const clock = new ManualClock(Date.UTC(2100, 0, 1, 12));
+      await Deno.writeTextFile(`${folder}/h.log`, "root's\n", { mode: 0o000 });
+      await Deno.utime(`${folder}/h.log`, new Date(clock.nowMs()), new Date(clock.nowMs()));
+      assert.equal(appendLogLine(folder, "h.log", "ours", clock), true);
+      assert.equal(await Deno.readTextFile(`${folder}/h.log`), "ours\n");
+      await Deno.chmod(`${folder}/h.log.2100-01-01`, 0o600);
+      assert.equal(await Deno.readTextFile(`${folder}/h.log.2100-01-01`), "root's\n");
+    }),
+});
 
 Deno.test("`appendLogLine()` turns a file that an earlier day left, and keeps seven", () =>
   inFolder(async (folder) => {
