@@ -128,8 +128,10 @@ install_units() {
   file_template_unit | put 0644 root:root "$units/signal-automation@.service"
   file_cli_unit | put 0644 root:root "$units/signal-cli.service"
   file_cli_template_unit | put 0644 root:root "$units/signal-cli@.service"
+  # Nothing where systemd is not installed, as in an image that is being built.
+  version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
   for unit in signal-automation.service signal-automation@.service signal-cli.service signal-cli@.service; do
-    if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
+    if [ "${version:-0}" -ge 254 ]; then
       mkdir -p "$units/$unit.d"
       file_restart_steps | put 0644 root:root "$units/$unit.d/restart-steps.conf"
     fi

@@ -192,6 +192,20 @@ Deno.test("with a unit of its own for signal-cli the settings name its socket, o
   });
 });
 
+Deno.test("units are laid down where systemd is not installed, and the drop-in that 252 refuses only where it is new enough", async () => {
+  const text = await script("install");
+  const body = text.slice(0, text.lastIndexOf("main </dev/null"));
+  const stubs = 'put() { cat >/dev/null; say "$3"; }\nmkdir() { :; }\nsystemd_runs() { return 1; }\n';
+  const units = async (systemctl: string) => {
+    const { code, out, err } = await sh(`${body}\n${stubs}systemctl() { ${systemctl}; }\ninstall_units\n`);
+    assert.deepEqual([code, err], [0, ""]);
+    return out.match(/restart-steps\.conf/g)?.length ?? 0;
+  };
+  assert.equal(await units("echo 'sh: systemctl: not found' >&2; return 127"), 0);
+  assert.equal(await units("echo 'systemd 252 (252.31-1~deb12u1)'"), 0);
+  assert.equal(await units("echo 'systemd 257 (257.7-1)'"), 4);
+});
+
 Deno.test("secrets are made by the shell itself, since everybody sees the arguments of a program", async () => {
   const text = await script("install", "--name", "prod");
   const body = text.slice(0, text.lastIndexOf("main </dev/null"));
