@@ -67,7 +67,7 @@ export function classifyStart(status: ExitStatus, lines: readonly string[]): Cha
   if (status.code === 3) {
     return new ChannelUnavailable(
       "offline",
-      "signal-cli cannot reach Signal's servers (exit 3). It is tried again; check the network and name resolution.",
+      "signal-cli cannot reach Signal's servers (exit 3). Check the network and name resolution; the service tries again by itself.",
     );
   }
   if (says(/JAVA_HOME|UnsupportedClassVersionError|java: (command )?not found/)) {
