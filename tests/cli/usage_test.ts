@@ -60,6 +60,20 @@ const ELSEWHERE = ["signal-automation run", "signal-automation demo"];
 /** What the example leaves to its surroundings decides the exit code. */
 const EXITS: Readonly<Record<string, number>> = { health: 3, groups: 3, doctor: 3, link: 3, captcha: 1 };
 
+Deno.test("The table of scripts/README.md says of every command what it needs", async () => {
+  const text = await Deno.readTextFile(join(ROOT, "scripts", "README.md"));
+  const table = text.slice(
+    text.indexOf("### What each command needs"),
+    text.indexOf("### Compiling for another machine"),
+  );
+  const cells = table.split("\n").filter((line) => line.startsWith("| `")).map((line) => line.split("|")[1]!);
+  const named = cells.flatMap((cell) => [...cell.matchAll(/`([a-z ]+)/g)].map(([, words]) => words!.trim()));
+  const missing = COMMANDS.map(({ path }) => path.join(" ")).filter((path) =>
+    !named.some((name) => path === name || path.startsWith(`${name} `))
+  );
+  assert.deepEqual(missing, []);
+});
+
 Deno.test("Every example of every --help works as it stands", async (t) => {
   await inShop(async ({ folder, envFile }) => {
     const env = goodSettings(folder);
