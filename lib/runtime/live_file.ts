@@ -204,7 +204,7 @@ export class LiveFile<T> implements Service {
   }
 
   async #missing(first: boolean): Promise<ReloadResult> {
-    const { name, log, builtIn } = this.#options;
+    const { name, log, builtIn, alarm, alarmCause } = this.#options;
     const known = this.#status.file === "missing";
     this.#judged = undefined;
     if (first) this.#current = builtIn;
@@ -212,6 +212,9 @@ export class LiveFile<T> implements Service {
       if (!first) log.warn("The file is gone; what was loaded stays in use until it is back", { file: name });
       const source = first ? "builtin" : this.#status.source;
       this.#setStatus({ source, file: "missing", problems: [], warnings: [] }, first);
+      // There is no refused file any more, also when it went while nobody ran.
+      const kept = source === "builtin" ? "the built-in one is used" : "what was loaded stays in use";
+      alarm.clear(alarmCause, `${this.#path} is gone; ${kept}.`);
     }
     return "missing";
   }

@@ -135,6 +135,23 @@ Deno.test("what the log calls loaded is in use already, however slow the disk is
   }
 });
 
+liveTest(
+  "a refused file that is removed is no trouble any more, also when that happened while nobody ran",
+  async (bench, start) => {
+    await bench.write("bad");
+    const file = await start();
+    assert.equal(bench.alarm.raised("test_refused").length, 1);
+    await Deno.remove(bench.path);
+    await bench.changes.waitFor((one) => one.file === "missing", "the loss", LIVE_WITHIN_MS);
+    assert.deepEqual(bench.alarm.cleared().map(({ message }) => message), [
+      `${bench.path} is gone; the built-in one is used.`,
+    ]);
+    await file.stop();
+    await start();
+    assert.equal(bench.alarm.cleared("test_refused").length, 2);
+  },
+);
+
 liveTest("a rename over the file is live, more than once", async (bench, start) => {
   await bench.write("one");
   await start();
