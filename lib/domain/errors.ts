@@ -69,6 +69,7 @@ export class DecodeError extends Error {
 export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
   constructor(readonly lease: string) {
-    super(`lease "${lease}" is held by another instance or has expired`);
+    // Its kind only: the name of an account's lease holds our number, and this text may reach a log.
+    super(`lease "${lease.split(":", 1)[0]}" is held by another instance or has expired`);
   }
 }

@@ -54,6 +54,8 @@ export class Intake implements Service {
     if (this.#running) throw new Error("intake: already started");
     const spool = await this.options.openSpool();
     this.#spooling = !spool.isEmpty;
+    // The admin may have been told before a restart of what is over since.
+    if (!this.#spooling) this.#clearAlarms();
     const stop = new AbortController();
     this.#running = { stop, spool, done: this.#drainLoop(spool, stop.signal) };
   }
@@ -120,6 +122,11 @@ export class Intake implements Service {
     if (stored > 0) this.options.onStored();
   }
 
+  #clearAlarms(): void {
+    this.options.alarm.clear("spool_stuck", "The spool is drained");
+    this.options.alarm.clear("spool_full", "The spool is drained; receiving goes on");
+  }
+
   async #drainLoop(spool: Spool, signal: AbortSignal): Promise<void> {
     const { log, alarm, counters } = this.options;
     let refusals = 0;
@@ -133,8 +140,7 @@ export class Intake implements Service {
           if (spool.isEmpty) {
             this.#spooling = false;
             refusals = 0;
-            alarm.clear("spool_stuck", "The spool is drained");
-            alarm.clear("spool_full", "The spool is drained; receiving goes on");
+            this.#clearAlarms();
             log.info("The spool is drained: everything in it is in the database");
           }
         } catch (error) {

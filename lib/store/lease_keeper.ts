@@ -100,7 +100,9 @@ export class LeaseKeeper extends LoopService {
         // It runs out by itself: another instance waits LEASE_SECONDS longer, nothing else.
         if (!(error instanceof StoreUnavailable)) throw error;
         holdsNothing = false;
-        this.options.log.info("A lease could not be given back; it runs out by itself", { lease: lease.name });
+        this.options.log.info("A lease could not be given back; it runs out by itself", {
+          lease: kindOf(lease.name),
+        });
       }
     }
     this.#withProof((proof) => proof.close(holdsNothing));

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import type { RawEvent } from "../../lib/channels/channel.ts";
 import type { Automation } from "../../lib/domain/automation.ts";
 import { makeAci, makeSignalAccount } from "../../lib/domain/address.ts";
-import { DecodeError, StoreUnavailable } from "../../lib/domain/errors.ts";
+import { DecodeError, LeaseLost, StoreUnavailable } from "../../lib/domain/errors.ts";
 import { Intake } from "../../lib/inbox/intake.ts";
 import { InboxWorker } from "../../lib/inbox/worker.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
@@ -67,6 +67,25 @@ databaseTest(
 
 databaseTest(
   sqlite,
+  "a full spool that was told is over after a restart with nothing in it: nobody is reminded of it for ever",
+  async (db) => {
+    const folder = await Deno.makeTempDir();
+    const before = intakeOn(db, folder, 10);
+    await before.intake.start();
+    before.mortal.away = true;
+    await assert.rejects(before.intake.accept([event(1)]), SpoolFull);
+    assert.equal(before.alarm.raised("spool_full").length, 1);
+    await before.intake.stop();
+    const { intake, alarm } = intakeOn(db, folder);
+    await intake.start();
+    assert.equal(alarm.cleared("spool_full").length, 1);
+    await intake.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+databaseTest(
+  sqlite,
   "a database that does not answer keeps nothing in memory: it goes to the spool, and is stored once",
   async (db) => {
     const folder = await Deno.makeTempDir();
@@ -116,7 +135,7 @@ databaseTest(sqlite, "a full spool refuses, tells the admin, and takes again onc
   mortal.away = false;
   intake.databaseIsBack();
   await until(() => !intake.spooling, "the spool to be drained");
-  assert.equal(alarm.cleared("spool_full").length, 1);
+  assert.equal(alarm.calls.items.findLast(({ cause }) => cause === "spool_full")?.what, "clear");
   await intake.accept([event(2)]);
   assert.deepEqual(await bodies(db), ["b1", "b2"]);
   await intake.stop();
@@ -296,3 +315,24 @@ testServiceContract("LeaseKeeper", async () => {
   });
   return { service, cleanUp: async () => await db[Symbol.asyncDispose]() };
 });
+
+databaseTest(
+  sqlite,
+  "a lease that cannot be given back is named by its kind: its name holds our number",
+  async (db) => {
+    const mortal = new MortalStore(db.openSession());
+    const { log, counters } = tools();
+    const name = `account:${ACCOUNT}`;
+    const leases = new LeaseKeeper({
+      ...{ store: mortal.store, names: [name], holder: "h", leaseMs: 15_000 },
+      ...{ clock: systemClock, log, counters },
+    });
+    await leases.start();
+    await until(() => leases.held(name).lease() !== undefined, "the lease");
+    mortal.away = true;
+    await leases.stop();
+    assert.match(JSON.stringify(log.lines.items), /could not be given back/);
+    assert.doesNotMatch(JSON.stringify(log.lines.items), /1555/);
+    assert.doesNotMatch(new LeaseLost(name).message, /1555/);
+  },
+);
