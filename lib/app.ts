@@ -172,10 +172,13 @@ export function buildApp(options: AppOptions): App {
     periodMs: config.delivery.rateLimitPeriodMs,
     newContactsPerHour: config.delivery.newContactRateLimit,
     clock,
+    // `explain` reads the file: what it says of a message that has just begun to wait should be true.
+    onExhausted: () => pacingFile.touch(),
   });
   const pacingFile = new StatusFile({
     path: `${config.files.runtimeDir}/pacing.json`,
     snapshot: () => pacing.snapshot(),
+    shortestGapMs: 1_000,
     clock,
     log: log.child("pacing"),
     counters: metrics,

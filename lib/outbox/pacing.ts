@@ -15,6 +15,8 @@ export interface PacingOptions {
   /** First messages to new people per hour (`NEW_CONTACT_RATE_LIMIT`); 0: no limit of their own. */
   readonly newContactsPerHour: number;
   readonly clock: Clock;
+  /** A recipient, or new people, may get nothing more for a while. Called often; must not throw. */
+  readonly onExhausted?: () => void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -60,6 +62,7 @@ export class Pacing {
     bucket.tokens = this.#level(bucket) - 1;
     bucket.atMs = this.options.clock.nowMs();
     this.#buckets.set(lane, bucket);
+    if (bucket.tokens < 1) this.options.onExhausted?.();
   }
 
   /** It was not handed over after all. */
@@ -74,6 +77,7 @@ export class Pacing {
     const nowMs = this.options.clock.nowMs();
     this.#newContacts.tokens = refilled(this.#newContacts, this.options.newContactsPerHour, HOUR_MS, nowMs) - 1;
     this.#newContacts.atMs = nowMs;
+    if (this.#newContacts.tokens < 1) this.options.onExhausted?.();
   }
 
   /** The first message was not handed over after all. */

@@ -15,7 +15,7 @@ export const STATUS_FORMAT = 1;
 
 /** How often it is written without a change, so that an old file shows a service that is gone or stuck. */
 const INTERVAL_MS = 5_000;
-/** Shortest distance of two writings, however often {@link StatusFile.touch} is called. */
+/** Shortest distance of two writings, however often {@link StatusFile.touch} is called, unless another is given. */
 const SHORTEST_GAP_MS = 200;
 
 /** The content of the file. */
@@ -35,6 +35,8 @@ export interface StatusFileOptions {
   readonly snapshot: () => object;
   /** Default 5000. */
   readonly intervalMs?: number;
+  /** Default 200; longer for a content that may be large. */
+  readonly shortestGapMs?: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
@@ -71,11 +73,11 @@ export class StatusFile implements Service {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs = INTERVAL_MS } = this.#options;
+    const { clock, intervalMs = INTERVAL_MS, shortestGapMs = SHORTEST_GAP_MS } = this.#options;
     while (!signal.aborted) {
       await this.#write(true);
-      await clock.sleepMs(Math.min(SHORTEST_GAP_MS, intervalMs), signal);
-      await this.#wake.wait(Math.max(0, intervalMs - SHORTEST_GAP_MS), signal);
+      await clock.sleepMs(Math.min(shortestGapMs, intervalMs), signal);
+      await this.#wake.wait(Math.max(0, intervalMs - shortestGapMs), signal);
     }
     await this.#write(false);
   }

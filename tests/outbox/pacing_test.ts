@@ -2,11 +2,33 @@
  * Pacing: a bucket per recipient, and people who were never written to.
  */
 import assert from "node:assert/strict";
+import { Pacing } from "../../lib/outbox/pacing.ts";
+import { ManualClock } from "../support/recording.ts";
 import { until } from "../support/until.ts";
 import { number, person } from "./cast.ts";
 import { rigTest, texts } from "./rig.ts";
 
 const SECOND = 1_000;
+
+Deno.test("who keeps the buckets for others to read is told when a recipient, or new people, may get nothing more", () => {
+  let told = 0;
+  const onExhausted = () => void told++;
+  const pacing = new Pacing({
+    limit: 3,
+    periodMs: 30_000,
+    newContactsPerHour: 2,
+    clock: new ManualClock(),
+    onExhausted,
+  });
+  pacing.spend("lane");
+  pacing.spend("lane");
+  pacing.spendNewContact();
+  assert.equal(told, 0);
+  pacing.spend("lane");
+  assert.deepEqual([told, pacing.waitMs("lane")], [1, 10_000]);
+  pacing.spendNewContact();
+  assert.equal(told, 2);
+});
 
 rigTest(
   "a recipient gets a burst, then one per part of the period; others and exempt ones do not wait",
