@@ -34,6 +34,34 @@ rigTest("a refusal that comes while the next messages are searched for lets none
   assert.deepEqual(rig.signal.bodies(), ["first", "second"]);
 }, { engines: ALL });
 
+rigTest("a refusal that comes while the next messages are being marked lets none of them overtake", async (rig) => {
+  rig.device.script(
+    { id: "late", times: 1, effect: { type: "delay", ms: 300 } },
+    { id: "refused", times: 1, effect: { type: "result", result: "UNREGISTERED_FAILURE" } },
+  );
+  const [first] = await rig.enqueue(person(0), ["first"]);
+  const one = await rig.start();
+  await until(() => one.journal.handOvers === 1, "the first one to be handed over");
+  const [second] = await rig.enqueue(person(0), ["second"]);
+  let answersBefore: number | undefined;
+  let refused = false;
+  one.mortal.onTheWay = async (method, way) => {
+    if (method !== "markSending" || way !== "there" || answersBefore !== undefined) return;
+    answersBefore = one.journal.answers.length;
+    await until(() => one.journal.answers.length === 1 && one.dispatcher.status().inFlight === 0, "the refusal");
+    refused = true;
+  };
+  one.dispatcher.look();
+  await until(() => refused, "the refusal to come in between");
+  await until(async () => {
+    await rig.pass(SECOND);
+    return await rig.state(second!) === "accepted";
+  }, "the second one");
+  assert.equal(answersBefore, 0);
+  assert.equal(await rig.state(first!), "accepted");
+  assert.deepEqual(rig.signal.bodies(), ["first", "second"]);
+});
+
 rigTest("a message that is stored while the dispatcher finds nothing to do is not left lying", async (rig) => {
   const one = await rig.start();
   await one.dispatcher.whenQuiet(SECOND);
@@ -140,3 +168,26 @@ for (const [end, remains] of [["accepted", { accepted: 1, dead: 0 }], ["dead", {
     },
   );
 }
+
+rigTest("a message that died is behind nothing when the host dies before the database knows of it", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "result", result: "UNREGISTERED_FAILURE" } });
+  const ids = await rig.enqueue(person(0), texts("a", 2));
+  const one = await rig.start({
+    maxRetries: 0,
+    prepare: ({ mortal, journal }) =>
+      mortal.beforeCommit = () => {
+        if (journal.answers.length > 0) mortal.dead = true;
+      },
+  });
+  await until(() => one.mortal.dead, "the answer");
+  // Whatever was handed over gets as far as it will.
+  for (let turn = 0; turn < 20; turn++) await rig.clock.advance(1);
+  await rig.kill(one);
+  rig.reboot();
+  await rig.start({ unknownWaitMs: SECOND });
+  await until(async () => {
+    await rig.pass(500);
+    return (await Promise.all(ids.map((id) => rig.state(id)))).every((state) => state === "accepted");
+  }, "all to be accepted");
+  assert.deepEqual(rig.signal.bodies(), texts("a", 2));
+});

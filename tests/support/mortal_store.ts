@@ -52,10 +52,13 @@ export class MortalStore {
     if (this.dead && inTransaction) throw new Died();
     if (this.dead) return await never();
     if (this.away) throw new StoreUnavailable("unreachable", "the test took the database away");
-    await this.onTheWay(method, "there");
+    // Not awaited when nothing happens: that would be a turn more, and found seeds live by their turns.
+    const there = this.onTheWay(method, "there");
+    if (there !== undefined) await there;
     await this.#lag();
     const result = await call();
-    await this.onTheWay(method, "back");
+    const back = this.onTheWay(method, "back");
+    if (back !== undefined) await back;
     await this.#lag();
     if (!inTransaction) await this.untilThawed();
     return this.dead && !inTransaction ? await never() : result;
