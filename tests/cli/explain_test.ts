@@ -217,6 +217,21 @@ Deno.test("A message that waits says for what: the lane, the account's pause, pa
   });
 });
 
+Deno.test("A first message to somebody new says that new people are paced, and until when", async () => {
+  await withLetters(async (letters) => {
+    const id = await letters.enqueue();
+    await Deno.writeTextFile(letters.envFile, "NEW_CONTACT_RATE_LIMIT=1\n", { append: true });
+    await Deno.mkdir(join(letters.folder, "run"), { recursive: true });
+    const newContacts = { tokens: 0, atMs: systemClock.nowMs() };
+    const record = { format: 1, running: true, writtenAtMs: 0, intervalMs: 1, status: { newContacts, buckets: [] } };
+    await Deno.writeTextFile(join(letters.folder, "run", "pacing.json"), JSON.stringify(record));
+    assert.match(
+      await page(letters, String(id)),
+      /allows 1\s+new\s+person\s+an\s+hour[\s\S]*Until[\s\S]*\(in\s+60\s+min\)/,
+    );
+  });
+});
+
 Deno.test("A message that waits because Signal is away says so, when the instance here is the one that sends", async () => {
   await withLetters(async (letters) => {
     const id = await letters.enqueue();

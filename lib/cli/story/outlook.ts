@@ -193,9 +193,11 @@ async function pacingWaits(message: OutboxStory, around: Surroundings, nowMs: nu
   if (!pacing.limitsNewContacts || pacing.newContactAllowance() >= 1) return [];
   const known = await store.outbox.knownLanes(message.account, [message.lane]);
   if (known.has(message.lane)) return [];
-  const text = `The recipient is new, and NEW_CONTACT_RATE_LIMIT allows ${delivery.newContactRateLimit} new people ` +
-    "an hour; that many were written to.";
-  return [{ code: "new_contact", text }];
+  const limit = delivery.newContactRateLimit;
+  const text =
+    `The recipient is new, and NEW_CONTACT_RATE_LIMIT allows ${limit} new ${limit === 1 ? "person" : "people"} ` +
+    "an hour. New people wait for one another; this is when the first of them may be written to.";
+  return [{ code: "new_contact", text, untilAtMs: nowMs + pacing.newContactWaitMs() }];
 }
 
 /** Where the whole is told that the message is a part of. */
