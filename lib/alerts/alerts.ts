@@ -12,7 +12,7 @@ import type { Random } from "../runtime/random.ts";
 import { type Condition, LIVE, type Service } from "../runtime/service.ts";
 import { Wake } from "../runtime/wake.ts";
 import { bounded } from "./bounded.ts";
-import { Ledger, type Notice, type Pace, START_CAUSE } from "./ledger.ts";
+import { Ledger, LONGEST_WAIT_MS, type Notice, type Pace, START_CAUSE } from "./ledger.ts";
 import type { AlertTemplates, SignalWay, WebhookWay } from "./port.ts";
 import { readState, writeState } from "./state_file.ts";
 
@@ -45,7 +45,7 @@ export const DEFAULT_PACE: Pace = {
 };
 const ACCEPT_WITHIN_MS = 30_000;
 /** An alert that was not accepted for so long is history: the reminder says how things are. */
-export const ALERT_MAX_AGE_MS = 60 * 60_000;
+export const ALERT_MAX_AGE_MS = LONGEST_WAIT_MS;
 /** A notice that could be sent nowhere is tried again for so long. */
 const GIVE_UP_MS = 24 * 60 * 60_000;
 const ENQUEUE_TIMEOUT_MS = 5_000;
@@ -226,7 +226,7 @@ export class Alerts implements Alarm, Service {
       log.critical("the admin could not be reached", { cause: notice.cause, tries: notice.failures });
       if (nowMs - notice.atMs >= GIVE_UP_MS) ledger.settle(notice);
       const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(notice.failures - 1, 10));
-      notice.dueAtMs = nowMs + Math.round(wait * (0.75 + random.fraction() / 2));
+      ledger.postpone(notice, nowMs + Math.round(wait * (0.75 + random.fraction() / 2)));
     }
   }
 

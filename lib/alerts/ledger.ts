@@ -66,6 +66,8 @@ const MAX_CAUSES = 100;
 /** Notices waiting; the oldest gives way. One cause has two at most: trouble and recovery. */
 const MAX_NOTICES = 50;
 const MAX_MESSAGE = 1_000;
+/** No notice waits longer than this for its next try, milliseconds. */
+export const LONGEST_WAIT_MS = 60 * 60_000;
 
 export class Ledger {
   constructor(readonly state: LedgerState, private readonly pace: Pace, private readonly makeId: () => string) {}
@@ -100,6 +102,10 @@ export class Ledger {
     record.active = false;
     if (!record.told) return;
     Object.assign(record, { told: false, seen: 0 });
+    // What could not be told yet is due with its end: told afterwards, it would read as a new trouble.
+    for (const notice of this.state.notices) {
+      if (notice.cause === cause && !notice.enqueued) notice.dueAtMs = Math.min(notice.dueAtMs, nowMs);
+    }
     this.#say({ cause, severity: "info", message: message.slice(0, MAX_MESSAGE), recovery: true }, nowMs);
   }
 
@@ -114,8 +120,20 @@ export class Ledger {
       const again = this.state.causes[cause] === undefined ? undefined : this.#dueMs(cause, record);
       if (again !== undefined) next = Math.min(next ?? again, again);
     }
-    for (const notice of this.state.notices) next = Math.min(next ?? notice.dueAtMs, notice.dueAtMs);
+    for (const notice of this.state.notices) {
+      notice.dueAtMs = Math.min(notice.dueAtMs, nowMs + LONGEST_WAIT_MS);
+      next = Math.min(next ?? notice.dueAtMs, notice.dueAtMs);
+    }
     return next;
+  }
+
+  /** It is tried again then, and what is to be said of the same cause after it not before. */
+  postpone(notice: Notice, untilMs: number): void {
+    const { notices } = this.state;
+    notice.dueAtMs = untilMs;
+    for (const later of notices.slice(notices.indexOf(notice) + 1)) {
+      if (later.cause === notice.cause) later.dueAtMs = Math.max(later.dueAtMs, untilMs);
+    }
   }
 
   settle(notice: Notice): void {
@@ -189,7 +207,7 @@ export class Ledger {
   }
 }
 
-/** A wall clock that went back must not silence a cause until it catches up. */
+/** A wall clock that went back must not silence a cause until it catches up (nor a notice: {@link LONGEST_WAIT_MS}). */
 function unjump(record: CauseRecord, nowMs: number): void {
   if (record.toldAtMs !== undefined) record.toldAtMs = Math.min(record.toldAtMs, nowMs);
   record.sinceMs = Math.min(record.sinceMs, nowMs);

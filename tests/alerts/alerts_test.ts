@@ -246,6 +246,58 @@ Deno.test("with every way gone it says so, remembers across a restart, and tells
   assert.deepEqual(next.condition(), { state: "live" });
 });
 
+Deno.test("what could not be told goes out before its end, however long it had to wait for its next try", async () => {
+  await using world = new World();
+  const alerts = world.make();
+  await alerts.start();
+  world.database = false;
+  world.webhookResult = { result: "failed", reason: "unreachable" };
+  alerts.raise("database_down", "error", "Database error: unreachable");
+  for (let minute = 0; minute < 20; minute++) await world.pass(alerts, MINUTE);
+  assert.equal(alerts.condition().state, "down");
+  alerts.clear("database_down", "The database is back");
+  await world.pass(alerts, 1_000);
+  assert.equal(alerts.condition().state, "down");
+  world.database = true;
+  world.webhookResult = { result: "delivered" };
+  for (let minute = 0; minute < 15; minute++) await world.pass(alerts, MINUTE);
+  assert.deepEqual(world.bodies, [
+    "system_alert: Database error: unreachable (2026-01-15 12:00 UTC)",
+    "system_alert: The database is back",
+  ]);
+});
+
+Deno.test("a trouble that is over before it could be told is told at once with its end, in that order", async () => {
+  await using world = new World();
+  const alerts = world.make();
+  await alerts.start();
+  world.database = false;
+  world.webhookResult = { result: "failed", reason: "unreachable" };
+  alerts.raise("database_down", "error", "Database error: unreachable");
+  for (let minute = 0; minute < 20; minute++) await world.pass(alerts, MINUTE);
+  world.database = true;
+  alerts.clear("database_down", "The database is back");
+  await world.settle(alerts);
+  assert.deepEqual(world.bodies, [
+    "system_alert: Database error: unreachable (2026-01-15 12:00 UTC)",
+    "system_alert: The database is back",
+  ]);
+});
+
+Deno.test("a wall clock that is set back does not keep an untold notice until it has caught up", async () => {
+  await using world = new World();
+  const alerts = world.make();
+  await alerts.start();
+  world.database = false;
+  world.webhookResult = { result: "failed", reason: "unreachable" };
+  alerts.raise("order_dead", "error", "an order could not be delivered");
+  await world.pass(alerts, MINUTE);
+  world.clock.jumpWall(-24 * 60 * MINUTE);
+  world.database = true;
+  for (let minute = 0; minute < 65; minute++) await world.pass(alerts, MINUTE);
+  assert.equal(world.stored.length, 1);
+});
+
 Deno.test("a damaged state file costs a line in the log at most, and the file is private", async () => {
   await using world = new World();
   await Deno.writeTextFile(`${world.stateDir}/alerts.json`, "{ nonsense");
