@@ -191,6 +191,9 @@ const NETWORK_FAILURES: readonly (readonly [RegExp, string])[] = [
 
 /** Why a request failed, as a code. The text of such an error quotes the address, which is a secret. */
 export function networkFailure(error: unknown): string {
-  const text = error instanceof TypeError ? error.message : "";
+  // Deno 2.9 says why in the error's cause, 2.7 in the error itself.
+  const text = error instanceof TypeError
+    ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ""}`
+    : "";
   return NETWORK_FAILURES.find(([pattern]) => pattern.test(text))?.[1] ?? describeError(error);
 }
