@@ -112,18 +112,19 @@ export class SilenceWatch extends LoopService {
     const silentMs = nowMs - Math.max(this.#lastMs ?? 0, this.#receivingSinceMs);
     counters.set("receive_silence_seconds", Math.round(silentMs / 1000));
     if (this.#canarySentAtMs !== undefined) {
-      if (nowMs - this.#canarySentAtMs > CANARY_BACK_MS) {
-        this.#canarySentAtMs = undefined;
-        counters.add("receive_canaries_total", 1, { result: "lost" });
-        if (this.#canaryProven) this.#tell("a message to ourselves did not come back");
-        else this.#giveCanaryUp();
-      }
+      // As long as it may still come back, it is what answers whether we hear.
+      if (nowMs - this.#canarySentAtMs <= CANARY_BACK_MS) return;
+      this.#canarySentAtMs = undefined;
+      counters.add("receive_canaries_total", 1, { result: "lost" });
+      if (this.#canaryProven) this.#tell("a message to ourselves did not come back");
+      else this.#giveCanaryUp();
     } else if (canaryAfterMs > 0 && !this.#canaryUseless && silentMs >= canaryAfterMs) {
       this.#canarySentAtMs = nowMs;
       const sent = await sendCanary(signal);
       counters.add("receive_canaries_total", 1, { result: sent ? "sent" : "not_sent" });
+      if (sent || (this.#lastMs ?? 0) > nowMs) return;
       // What cannot be sent proves nothing about receiving; the channel's own condition tells of it.
-      if (!sent) this.#canarySentAtMs = undefined;
+      this.#canarySentAtMs = undefined;
     }
     const usualMs = this.#usualGapMs();
     if (factor > 0 && usualMs !== undefined && silentMs > Math.max(SHORTEST_SILENCE_MS, factor * usualMs)) {

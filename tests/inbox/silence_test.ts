@@ -103,6 +103,27 @@ Deno.test("a canary is sent after so much silence; one that comes back is enough
   await silence.stop();
 });
 
+Deno.test("a quiet night is no trouble as long as the canary comes back, also where an hour is unusual", async () => {
+  const { silence, clock, alarm, canaries, pass } = watch({ canaryAfterMs: 60 * MINUTE });
+  await silence.start();
+  for (let i = 0; i < 30; i++) {
+    await pass(2);
+    silence.heard();
+  }
+  await clock.advance(MINUTE / 2);
+  silence.heard();
+  for (let hour = 1; hour <= 8; hour++) {
+    await pass(61);
+    assert.equal(canaries(), hour);
+    await clock.advance(1_000);
+    silence.heard(true);
+  }
+  assert.deepEqual(alarm.raised(), []);
+  await pass(65);
+  assert.equal(alarm.raised("signal_silent").length > 0, true, "the ninth does not come back");
+  await silence.stop();
+});
+
 Deno.test("an instance that does not receive, because another one does, hears no silence", async () => {
   const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: MINUTE, receiving: () => false });
   await silence.start();
