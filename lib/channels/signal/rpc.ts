@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Clock } from "../../runtime/clock.ts";
+import { type Clock, within } from "../../runtime/clock.ts";
 import type { Counters } from "../../runtime/counters.ts";
 import { Deadlines } from "./deadlines.ts";
 import { LineSplitter, LineTooLong } from "./lines.ts";
@@ -44,6 +44,9 @@ export interface RpcOptions {
   /** Longest line taken. Default {@link MAX_LINE_LENGTH}. */
   readonly maxLineLength?: number;
 }
+
+/** An end waits for a write under way at most so long, milliseconds: a frozen peer takes nothing and keeps its side open. */
+const LET_GO_TIMEOUT_MS = 1_000;
 
 /** Why the connection ended. */
 export type RpcEnd = "end_of_stream" | "read_failed" | "line_too_long" | "closed";
@@ -162,7 +165,8 @@ export class RpcClient {
   /** Ends at once: fails every waiter and lets go of both streams. */
   async close(): Promise<void> {
     this.#finish("closed");
-    await Promise.allSettled([this.#reader.cancel(), this.#writer.abort()]);
+    const letGo = Promise.allSettled([this.#reader.cancel(), this.#writer.abort()]);
+    await within(letGo, LET_GO_TIMEOUT_MS, "end of a connection").catch(() => {});
   }
 
   async #flush(): Promise<void> {

@@ -6,7 +6,8 @@ import { SignalChannel } from "../../../lib/channels/signal/channel.ts";
 import type { RawEvent } from "../../../lib/channels/channel.ts";
 import { type DaemonAddress, SocketConnector } from "../../../lib/channels/signal/socket_connector.ts";
 import { makeSignalAccount, makeTel } from "../../../lib/domain/address.ts";
-import { systemClock } from "../../../lib/runtime/clock.ts";
+import { RpcUnanswered } from "../../../lib/channels/signal/rpc_errors.ts";
+import { systemClock, within } from "../../../lib/runtime/clock.ts";
 import { noCounters } from "../../../lib/runtime/counters.ts";
 import { systemRandom } from "../../../lib/runtime/random.ts";
 import { Recorder } from "../../support/recorder.ts";
@@ -132,3 +133,42 @@ Deno.test("a daemon of several accounts, or without ours, is refused", async () 
     await it.conditions.waitFor((seen) => seen === code);
   }
 });
+
+Deno.test("a daemon that froze with half a request is left within the deadlines, and the service can stop", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/socket`;
+  const daemon = Deno.listen({ transport: "unix", path });
+  const accepted: Deno.Conn[] = [];
+  const serving = (async () => {
+    for await (const conn of daemon) {
+      accepted.push(conn);
+      await greet(conn);
+    }
+  })();
+  try {
+    const connector = new SocketConnector({
+      ...{ address: { kind: "unix", path }, number: ACCOUNT, clock: systemClock, counters: noCounters },
+      endTimeoutMs: 50,
+    });
+    const connection = await connector.connect({ signal: never, onNotifications: () => {}, onWaiting: () => {} });
+    // More than the socket holds: the write does not come to an end.
+    const sending = connection.rpc.request("send", { message: "x".repeat(4_000_000) }, { timeoutMs: 50 });
+    await assert.rejects(sending, RpcUnanswered);
+    assert.equal((await within(connection.end(true), 5_000, "the end of the connection")).code, "daemon_gone");
+  } finally {
+    for (const conn of accepted) conn.close();
+    daemon.close();
+    await serving;
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Answers as a daemon of one account does until it serves, then reads nothing more. */
+async function greet(conn: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(4_096);
+  for (let served = 0; served < 2; served++) {
+    const { id, method } = JSON.parse(new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0)));
+    const said = method === "version" ? { result: { version: "0.14.6" } } : { error: { code: -32601, message: "no" } };
+    await conn.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", id, ...said })}\n`));
+  }
+}
