@@ -136,7 +136,7 @@ export class Intake implements Service {
           await spool.drain(async (batch) => {
             await this.#store(batch.map((line) => JSON.parse(line) as RawEvent));
           }, signal);
-          // No await between the look and the switch: nothing can be appended in between.
+          // No await between the look and the switch: nothing can begin to be appended in between.
           if (spool.isEmpty) {
             this.#spooling = false;
             refusals = 0;

@@ -57,6 +57,8 @@ export class Spool {
   #nextNumber: number;
   #turn: Promise<unknown> = Promise.resolve();
   #draining = false;
+  /** Calls of `append` that have not ended. */
+  #appending = 0;
   #closed = false;
 
   private constructor(options: SpoolOptions, lock: Deno.FsFile, segments: Map<number, number>, cursor?: Cursor) {
@@ -101,9 +103,9 @@ export class Spool {
     return this.#options.maxBytes;
   }
 
-  /** True when nothing waits. */
+  /** True when nothing waits, and nothing is just being appended. */
   get isEmpty(): boolean {
-    return this.#segments.size === 0;
+    return this.#segments.size === 0 && this.#appending === 0;
   }
 
   /**
@@ -113,7 +115,8 @@ export class Spool {
    */
   append(records: readonly string[]): Promise<void> {
     if (records.length === 0) return Promise.resolve();
-    return this.#inTurn(() => this.#append(records));
+    this.#appending++;
+    return this.#inTurn(() => this.#append(records)).finally(() => this.#appending--);
   }
 
   /**

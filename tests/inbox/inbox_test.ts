@@ -67,6 +67,47 @@ databaseTest(
 
 databaseTest(
   sqlite,
+  "what comes in the very moment in which the spool has been drained does not stay in it",
+  async (db) => {
+    const folder = await Deno.makeTempDir();
+    const { intake, mortal, counters } = intakeOn(db, folder);
+    let onEmpty = () => {};
+    const set = counters.set.bind(counters);
+    counters.set = (name, value, labels) => {
+      set(name, value, labels);
+      if (name === "spool_bytes" && value === 0) onEmpty();
+    };
+    await intake.start();
+    for (let turns = 0; turns < 20; turns++) {
+      mortal.away = true;
+      await intake.accept([event(2 * turns)]);
+      let accepted: Promise<void> | undefined;
+      onEmpty = () => {
+        onEmpty = () => {};
+        accepted = (async () => {
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          await intake.accept([event(2 * turns + 1)]);
+        })();
+      };
+      mortal.away = false;
+      intake.databaseIsBack();
+      await until(() => accepted !== undefined, "the spool to be drained");
+      await accepted;
+      await until(
+        async () => (await bodies(db)).includes(`b${2 * turns + 1}`),
+        `what came ${turns} turns later`,
+        3_000,
+      );
+      await until(() => !intake.spooling, "the end of the spooling");
+      assert.equal(intake.spooledBytes, 0);
+    }
+    await intake.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+databaseTest(
+  sqlite,
   "a full spool that was told is over after a restart with nothing in it: nobody is reminded of it for ever",
   async (db) => {
     const folder = await Deno.makeTempDir();
