@@ -62,12 +62,12 @@ export class StderrTail {
 
 /**
  * A line for the debug log: digits, quoted text and long runs of base64 are masked, since numbers, names and group ids
- * stand there.
+ * stand there. Cut afterwards: a quotation that lost its end would be read as none.
  */
 export function masked(line: string): string {
   return line
-    .slice(0, SHOWN_CHARACTERS)
-    .replace(/"[^"]*"|'[^']*'|“[^”]*”|«[^»]*»/g, '"…"')
+    .replace(/"[^"]*(?:"|$)|'[^']*'|“[^”]*(?:”|$)|«[^»]*(?:»|$)/g, '"…"')
     .replace(/[A-Za-z0-9+/]{20,}={0,2}/g, "…")
-    .replace(/\p{Nd}/gu, "#");
+    .replace(/\p{Nd}/gu, "#")
+    .slice(0, SHOWN_CHARACTERS);
 }

@@ -98,6 +98,8 @@ Deno.test("versions are compared by their numbers", () => {
 Deno.test("a stderr line for the log holds no number, name or group id", () => {
   const line = 'WARN  Manager - +33612345678 "Ada L." ٣٤ AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= failed';
   assert.equal(masked(line), 'WARN  Manager - +########### "…" ## … failed');
+  assert.equal(masked(`WARN  cannot send "${"my secret ".repeat(50)}" to anybody`), 'WARN  cannot send "…" to anybody');
+  assert.equal(masked(`WARN  cannot send "my secret`), 'WARN  cannot send "…"');
 });
 
 Deno.test("stderr is read to its end whatever it holds, and only the last lines are kept", async () => {
