@@ -150,7 +150,7 @@ export class Supervisor {
     this.#o.log.info("signal-cli is ready", { version: this.#version });
     this.#o.onReady(rpc);
     onState(undefined);
-    await Promise.race([connection.over, aborted(stopping)]);
+    await endOf(connection, stopping);
     if (clock.monotonicMs() - readyAtMs >= this.#o.times.healthyAfterMs) onHealthy();
     const trouble = await connection.end(stopping.aborted);
     this.#rpc = undefined;
@@ -167,7 +167,12 @@ function asTrouble(error: unknown, stopping: AbortSignal): ChannelUnavailable {
   return new ChannelUnavailable("not_startable", "signal-cli cannot be started.", { cause: error });
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** Waits for the end of the connection, at most until `stopping` aborts. The listener is dropped either way. */
+async function endOf(connection: Connection, stopping: AbortSignal): Promise<void> {
+  const asked = Promise.withResolvers<void>();
+  if (stopping.aborted) return;
+  const stop = () => asked.resolve();
+  stopping.addEventListener("abort", stop, { once: true });
+  await Promise.race([connection.over, asked.promise]);
+  stopping.removeEventListener("abort", stop);
 }

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { type Address, makeAci, makeGroup, makeTel } from "../../../lib/domain/address.ts";
 import type { RawEvent } from "../../../lib/channels/channel.ts";
-import { StoreUnavailable } from "../../../lib/domain/errors.ts";
+import { ChannelUnavailable, StoreUnavailable } from "../../../lib/domain/errors.ts";
 import { MAX_ACCEPT_BATCH, MAX_QUEUED_EVENTS } from "../../../lib/channels/signal/intake.ts";
 import type { Receipt, Transcript } from "../../../lib/channels/signal/envelope.ts";
+import type { Connector } from "../../../lib/channels/signal/connector.ts";
+import { RpcClient } from "../../../lib/channels/signal/rpc.ts";
+import { systemClock } from "../../../lib/runtime/clock.ts";
+import { noCounters } from "../../../lib/runtime/counters.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { testServiceContract } from "../../support/service_contract.ts";
+import { Peer } from "./peer.ts";
 import { healthy, type Script, type ScriptedChild, scriptedSpawn, testChannel } from "./scripted.ts";
 
 const uuid = "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f";
@@ -125,6 +130,38 @@ Deno.test("a child that answers nothing any more is ended and started anew", asy
     await reached("live", 3);
     assert.equal((await channel.send(message(), never, () => {})).outcome, "accepted");
   }, { sendTimeoutMs: 30, times: { pingTimeoutMs: 30 } });
+});
+
+Deno.test("a connection that ends again and again leaves nothing behind that waits for the stop", async () => {
+  let listening = 0;
+  const over = new Recorder<number>();
+  const connector: Connector = {
+    connect({ signal, onNotifications }) {
+      if (over.items.length === 0) {
+        const { addEventListener, removeEventListener } = signal;
+        signal.addEventListener = (...args: unknown[]) => {
+          listening++;
+          Reflect.apply(addEventListener, signal, args);
+        };
+        signal.removeEventListener = (...args: unknown[]) => {
+          listening--;
+          Reflect.apply(removeEventListener, signal, args);
+        };
+      }
+      const { input, output } = new Peer();
+      const rpc = new RpcClient({ input, output, clock: systemClock, counters: noCounters, onNotifications });
+      over.push(listening);
+      const end = async () => {
+        await rpc.close();
+        return new ChannelUnavailable("daemon_gone", "gone");
+      };
+      return Promise.resolve({ rpc, version: "0.14.6", over: Promise.resolve(), end });
+    },
+  };
+  await withChannel(() => {}, async () => {
+    await over.waitForCount(10);
+    assert.ok(Math.max(...over.items) <= 1, `listeners: ${over.items}`);
+  }, { connector });
 });
 
 Deno.test("a slow send alone does not end the child", async () => {
