@@ -29,6 +29,7 @@ export type {
   SettledRow,
 } from "./port/outbox.ts";
 export type { InboxListing, InboxRow, InboxStore } from "./port/inbox.ts";
+export { LARGEST_ORDER_ID } from "./port/orders.ts";
 export type { DueOrder, OrdersStore, OrderStanding } from "./port/orders.ts";
 export type { Affiliate, AffiliatesStore } from "./port/affiliates.ts";
 export type { RetentionKey, RetentionStore, RetentionTable, StateStore } from "./port/upkeep.ts";

@@ -130,6 +130,7 @@ everyEngine("no hot statement reads history", async (db) => {
     ["dropQueued", () => outbox.dropQueued({ kind: "order", key: "1" }, "x", now)],
     ["inbox.due", () => inboxQueries(scope).due({ limit: 10, nowMs: now, busyLanes: new Set() })],
     ["orders.due", () => orders.due(100)],
+    ["orders.beyondReach", () => orders.beyondReach()],
     [
       "orders.openMany",
       () => orders.openMany(orderIds.map((orderId) => ({ orderId, generation: 1, remaining: 1, state: "open" }))),

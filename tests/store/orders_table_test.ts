@@ -57,6 +57,21 @@ everyEngine("a table with fewer columns is read; what is missing is named", asyn
   assert.equal(await db.store.orders.hold(0, 10), 1);
 });
 
+everyEngine("an id that cannot be counted exactly stops no other order, and is named", async (db) => {
+  const sqlite = db.name === "sqlite";
+  if (!sqlite) await db.adminQuery("ALTER TABLE orders MODIFY id BIGINT UNSIGNED AUTO_INCREMENT");
+  const id = await insertOrder(db, {});
+  assert.equal(await db.store.orders.beyondReach(), undefined);
+  const beyond = sqlite ? "9223372036854775806" : "18446744073709551610";
+  await db.adminQuery(`INSERT INTO orders (id, client) VALUES (${beyond}, 'Eve')`);
+  assert.deepEqual((await db.store.orders.due(10)).map((order) => order.id), [id]);
+  assert.equal(await db.store.orders.beyondReach(), beyond);
+  const { unnotified, newestId } = await db.store.orders.history(Date.now());
+  assert.deepEqual([unnotified, newestId], [1, id]);
+  assert.equal(await db.store.orders.hold(undefined, 10), 1);
+  assert.equal((await db.store.pulse()).ordersDue, false);
+});
+
 everyEngine("a table that changes while we run is looked at again", async (db) => {
   await insertOrder(db);
   assert.equal((await db.store.orders.due(10)).length, 1);

@@ -8,7 +8,7 @@ import { describeError } from "../../runtime/log.ts";
 import type { Random } from "../../runtime/random.ts";
 import { type Condition, LIVE, type Service } from "../../runtime/service.ts";
 import type { Wake } from "../../runtime/wake.ts";
-import type { Lease } from "../../store/port.ts";
+import { LARGEST_ORDER_ID, type Lease } from "../../store/port.ts";
 import { type BatchOptions, runBatch } from "./batch.ts";
 import { type FirstStartOptions, prepareHistory } from "./first_start.ts";
 import { cancelFlagged } from "./flags.ts";
@@ -20,6 +20,8 @@ export const DEFAULT_BATCH_SIZE = 100;
 export const UNRUNG_LOOK_MS = 30_000;
 /** How often flags set by hand are looked for while a long scan is under way. */
 const FLAG_LOOK_MS = 1_000;
+/** How often an id beyond reach is looked for; a pass without a ring comes as often. */
+const BEYOND_LOOK_MS = UNRUNG_LOOK_MS / 2;
 /** After a failed pass: this long, doubled by each further one, a random part of it taken off. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -42,6 +44,9 @@ export class OrdersService implements Service {
   /** The first start and ORDERS_SINCE are dealt with, once per process. */
   #prepared = false;
   #failures = 0;
+  /** An order that is never due because of its id. */
+  #beyondReach: string | undefined;
+  #beyondSeenAtMs = -Infinity;
 
   constructor(options: OrdersServiceOptions) {
     this.#options = { ...options, batchSize: options.batchSize ?? DEFAULT_BATCH_SIZE };
@@ -51,6 +56,7 @@ export class OrdersService implements Service {
   condition(): Condition {
     if (this.#failures > 0) return { state: "down", reason: "the scan of orders fails" };
     if (this.#setAside.size > 0) return { state: "degraded", reason: `${this.#setAside.size} orders are set aside` };
+    if (this.#beyondReach !== undefined) return { state: "degraded", reason: beyondText(this.#beyondReach) };
     return LIVE;
   }
 
@@ -112,13 +118,34 @@ export class OrdersService implements Service {
         }
         const { enqueued, more } = await runBatch(options, this.#setAside, lease);
         if (enqueued) options.onEnqueued();
-        if (!more) return looked;
+        if (!more) {
+          await this.#lookBeyond();
+          return looked;
+        }
       }
     } catch (error) {
       if (!(error instanceof LeaseLost) || lease === undefined) throw error;
       options.lease.lost(lease);
     }
     return looked;
+  }
+
+  /** Names an order that this program cannot take up; the others go on. */
+  async #lookBeyond(): Promise<void> {
+    const { store, clock, log, alarm } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#beyondSeenAtMs < BEYOND_LOOK_MS) return;
+    const found = await store.orders.beyondReach();
+    this.#beyondSeenAtMs = nowMs;
+    if (found === this.#beyondReach) return;
+    this.#beyondReach = found;
+    if (found === undefined) {
+      alarm.clear("order_beyond_reach", "No order waits because of its id any more");
+      return;
+    }
+    log.error("An order cannot be taken up because of its id", { order: found, largest: LARGEST_ORDER_ID });
+    const help = "Give it a smaller id, or set its notified to TRUE; the others go on.";
+    alarm.raise("order_beyond_reach", "error", `${beyondText(found)}. ${help}`);
   }
 
   #failed(error: unknown): void {
@@ -141,4 +168,8 @@ export class OrdersService implements Service {
     this.#options.log.info("The scan of orders works again");
     this.#options.alarm.clear("orders_failed", "The scan of orders works again");
   }
+}
+
+function beyondText(orderId: string): string {
+  return `Order ${orderId} is not sent: ids above ${LARGEST_ORDER_ID} are not supported`;
 }

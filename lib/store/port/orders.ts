@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The largest id that a JavaScript number counts exactly; a BIGINT column can hold more. */
+export const LARGEST_ORDER_ID = Number.MAX_SAFE_INTEGER;
+
 /** What is known of an order's notification. */
 export interface OrderStanding {
   readonly orderId: number;
@@ -44,6 +47,8 @@ export interface OrdersStore {
    * (design §4), so dead or held ones hide no new one.
    */
   due(limit: number): Promise<readonly DueOrder[]>;
+  /** The first unnotified order whose id is beyond {@link LARGEST_ORDER_ID}: it is never due. @returns its id as text */
+  beyondReach(): Promise<string | undefined>;
   /** One order, whatever its flag: for previews. */
   find(orderId: number): Promise<DueOrder | undefined>;
   /** Its flag and its delivery; undefined when there is no such order. */

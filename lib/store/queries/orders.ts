@@ -5,7 +5,7 @@
  */
 import { integer, oneOf, text } from "../decode.ts";
 import { Contended, DuplicateKey } from "../faults.ts";
-import type { OrdersStore } from "../port.ts";
+import { LARGEST_ORDER_ID, type OrdersStore } from "../port.ts";
 import { chunks, marks, type Scope, tuples } from "../scope.ts";
 import { readStanding } from "./orders_standing.ts";
 import type { OrdersTableReader } from "./orders_table.ts";
@@ -14,10 +14,13 @@ import type { OrdersTableReader } from "./orders_table.ts";
 const CHUNK = 500;
 const STATES = ["open", "held", "done", "dead"] as const;
 
-/** Unnotified, and no row of ours stands before it: none at all, or one that is done (the flag was turned back). */
+/**
+ * Unnotified, and no row of ours stands before it: none at all, or one that is done (the flag was turned back). One whose
+ * id is no number that can be counted exactly is left out, or it would stop all others; `beyondReach` names it.
+ */
 export const dueOrders = (hint: string) =>
   `FROM orders o ${hint} LEFT JOIN order_deliveries d ON d.order_id = o.id
-   WHERE o.notified = FALSE AND (d.order_id IS NULL OR d.state = 'done')`;
+   WHERE o.notified = FALSE AND o.id <= ${LARGEST_ORDER_ID} AND (d.order_id IS NULL OR d.state = 'done')`;
 
 /**
  * Flagged by somebody else while we still owe something: our own flag comes together with `done`. The join is told its
@@ -72,6 +75,16 @@ export function ordersQueries(scope: Scope, table: OrdersTableReader): OrdersSto
             [messages, messages, orderId, generation, messages],
           );
         }
+      }),
+
+    beyondReach: () =>
+      table.with(scope, async ({ hint }) => {
+        // As text: the number would lose digits on its way, or be refused by the driver.
+        const rows = await scope.rows(
+          `SELECT CAST(o.id AS CHAR) AS id FROM orders o ${hint}
+           WHERE o.notified = FALSE AND o.id > ${LARGEST_ORDER_ID} ORDER BY o.id LIMIT 1`,
+        );
+        return rows[0] === undefined ? undefined : text(rows[0], "id");
       }),
 
     async flaggedByHand(limit) {

@@ -3,7 +3,7 @@
  */
 import type { Clock } from "../../runtime/clock.ts";
 import { flag, integer, optionalInteger } from "../decode.ts";
-import type { Pulse } from "../port.ts";
+import { LARGEST_ORDER_ID, type Pulse } from "../port.ts";
 import type { Scope } from "../scope.ts";
 import { dueOrders, flaggedOrders } from "./orders.ts";
 import type { OrdersTableReader } from "./orders_table.ts";
@@ -12,6 +12,9 @@ import type { OrdersTableReader } from "./orders_table.ts";
 const CHEAP_LOOK_MS = 10;
 /** Otherwise it is taken so seldom that it takes up this share of the time, and at least so often. */
 const FULL_LOOK_SHARE = 1 / 100, FULL_LOOK_PAUSE_MS = 30_000;
+
+const newestOrder = (hint: string) =>
+  `(SELECT MAX(o.id) FROM orders o ${hint} WHERE o.notified = FALSE AND o.id <= ${LARGEST_ORDER_ID})`;
 
 /**
  * Asks everything in one statement, in which each question ends at its first hit and none reads history.
@@ -40,7 +43,7 @@ export class PulseReader {
           EXISTS (SELECT 1 FROM inbox WHERE state = 'new' AND due_at_ms <= ${now}) AS inbox_due,
           EXISTS (SELECT 1 ${dueOrders(hint)} AND o.id > ?) AS orders_due,
           ${full ? `EXISTS (SELECT 1 ${flaggedOrders(scope)})` : "0"} AS orders_flagged,
-          ${full ? `(SELECT MAX(o.id) FROM orders o ${hint} WHERE o.notified = FALSE)` : "NULL"} AS newest`,
+          ${full ? newestOrder(hint) : "NULL"} AS newest`,
         [full ? 0 : this.#newestSeen],
       )))[0]!;
     const ordersDue = flag(row, "orders_due");

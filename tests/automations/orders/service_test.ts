@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { settleOrders } from "../../../lib/automations/orders/settled.ts";
+import { UNRUNG_LOOK_MS } from "../../../lib/automations/orders/service.ts";
 import { FIRST_WAIT_MS } from "../../../lib/automations/orders/set_aside.ts";
 import { makeAci } from "../../../lib/domain/address.ts";
 import { openTestStore } from "../../support/databases.ts";
@@ -249,6 +250,27 @@ eachDatabase("an order that the database refuses is set aside, the others go on"
   assert.equal(world.alarm.cleared("order_failed").length, 1);
   assert.equal(world.service.condition().state, "live");
 }, { engines: ["sqlite"] });
+
+eachDatabase(
+  "an order with an id beyond what can be counted is named to the admin, the others go on",
+  async (database) => {
+    await using world = ordersWorld(database);
+    if (database.name !== "sqlite") await world.execute("ALTER TABLE orders MODIFY id BIGINT");
+    await world.execute("INSERT INTO orders (id, client) VALUES (9007199254740993, 'Eve')");
+    await world.execute("INSERT INTO orders (id, client) VALUES (7, 'Ada')");
+    await world.start();
+    assert.deepEqual(await owed(world), ["order_owner 7/1"]);
+    assert.equal(world.alarm.raised("orders_failed").length, 0);
+    assert.match(world.alarm.raised("order_beyond_reach")[0]!.message, /Order 9007199254740993 is not sent/);
+    assert.equal(world.service.condition().state, "degraded");
+
+    await world.execute("UPDATE orders SET notified = TRUE WHERE id = 9007199254740993");
+    await world.clock.advance(UNRUNG_LOOK_MS);
+    await world.look();
+    assert.equal(world.alarm.cleared("order_beyond_reach").length, 1);
+    assert.equal(world.service.condition().state, "live");
+  },
+);
 
 eachDatabase(
   "while the database cannot be used the scan waits without alarms, and goes on by itself",
