@@ -138,8 +138,11 @@ export const httpUrl: TextType<string> = type("an address that begins with https
   return (url.protocol === "https:" || url.protocol === "http:") && url.hostname !== "" ? text : undefined;
 });
 
-export const host: TextType<string> = type("a host name or an IP address", (text) => {
-  return /^[A-Za-z0-9_.:[\]%-]{1,253}$/.test(text) ? text : undefined;
+export const host: TextType<string> = type("a host name or an IP address, without a port", (text) => {
+  if (!/^[A-Za-z0-9_.:[\]%-]{1,253}$/.test(text)) return undefined;
+  // An IPv6 address has two colons at least; one colon, or one behind the bracket, is a port.
+  const hasPort = /^[^:]*:[^:]*$/.test(text) || text.includes("]:");
+  return hasPort ? undefined : text;
 });
 
 /** A zone of the IANA list. Offsets such as +01:00 know no summer time and are refused. */

@@ -226,6 +226,13 @@ Deno.test("UNKNOWN_POLICY takes one policy, pairs, or both, and refuses kinds th
   }
 });
 
+Deno.test("a host has no port behind it: that has a setting of its own", () => {
+  for (const host of ["localhost:3306", "127.0.0.1:3306", "[::1]:3306", ":3306"]) {
+    assert.deepEqual(refused({ DB_HOST: host }), ["DB_HOST"], host);
+  }
+  for (const host of ["db.example", "127.0.0.1", "::1", "[::1]", "fe80::1%eth0"]) good({ DB_HOST: host });
+});
+
 Deno.test("ORDERS_SINCE is a word, or a date in the zone of the orders", () => {
   assert.equal(good({ ORDERS_SINCE: "NOW" }).shop.ordersSince, "now");
   const since = good({ ORDERS_SINCE: "2026-07-01", ORDERS_TIMEZONE: "Asia/Tokyo" }).shop.ordersSince;
