@@ -79,7 +79,7 @@ export function classifyStart(status: ExitStatus, lines: readonly string[]): Cha
   if (status.code === 1 && says(/is not registered/i)) {
     return new ChannelUnavailable(
       "not_registered",
-      "The account SIGNAL_NUMBER is not registered here: run the link or register command, " +
+      "The account SIGNAL_NUMBER is not registered here: link it (signal-automation link), register it with signal-cli, " +
         "or check SIGNAL_CLI_DATA_DIR. An account that was unlinked has to be linked again.",
     );
   }
