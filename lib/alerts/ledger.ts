@@ -163,10 +163,10 @@ export class Ledger {
 
   #tell(cause: string, record: CauseRecord, nowMs: number): void {
     const times = cause === START_CAUSE ? `${record.seen} starts` : `seen ${record.seen} times`;
-    const count = record.seen > 1 ? ` (${times} since ${hourOf(record.countedFromMs)} UTC)` : "";
+    const count = record.seen > 1 ? ` (${times} since ${momentOf(record.countedFromMs, nowMs)} UTC)` : "";
     // Quiet for long: the spacing starts anew.
     if (record.toldAtMs !== undefined && nowMs - record.toldAtMs >= 2 * this.pace.reminderMs) record.tellings = 0;
-    const still = record.told && record.seen === 0 ? ` (still so, since ${hourOf(record.sinceMs)} UTC)` : "";
+    const still = record.told && record.seen === 0 ? ` (still so, since ${momentOf(record.sinceMs, nowMs)} UTC)` : "";
     const { severity } = record;
     this.#say({ cause, severity, message: `${worded(cause, severity, record.message)}${count}${still}` }, nowMs);
     Object.assign(record, { told: true, toldAtMs: nowMs, seen: 0, tellings: Math.min(record.tellings + 1, 20) });
@@ -222,6 +222,8 @@ function worded(cause: string, severity: Severity, message: string): string {
   return severity === "critical" ? `Critical error: ${message}` : message;
 }
 
-function hourOf(timeMs: number): string {
-  return new Date(timeMs).toISOString().slice(11, 16);
+/** The time, with its date when that is not today's: a trouble can last for days. */
+function momentOf(timeMs: number, nowMs: number): string {
+  const [then, now] = [timeMs, nowMs].map((ms) => new Date(ms).toISOString()) as [string, string];
+  return then.slice(0, 10) === now.slice(0, 10) ? then.slice(11, 16) : then.slice(0, 16).replace("T", " ");
 }

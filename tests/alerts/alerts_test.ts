@@ -246,6 +246,19 @@ Deno.test("with every way gone it says so, remembers across a restart, and tells
   assert.deepEqual(next.condition(), { state: "live" });
 });
 
+Deno.test("a reminder of the next day says the day on which the trouble began", async () => {
+  await using world = new World();
+  const alerts = world.make();
+  await alerts.start();
+  alerts.raise("spool_full", "critical", "Critical error: receiving stops");
+  for (let hour = 0; hour < 13; hour++) {
+    await world.pass(alerts, 60 * MINUTE);
+    world.stored.forEach((one) => alerts.onAlertSettled(one.alertId, "accepted"));
+  }
+  assert.match(world.bodies[1]!, /\(still so, since 12:00 UTC\)$/);
+  assert.match(world.bodies.at(-1)!, /\(still so, since 2026-01-15 12:00 UTC\)$/);
+});
+
 Deno.test("what could not be told goes out before its end, however long it had to wait for its next try", async () => {
   await using world = new World();
   const alerts = world.make();
