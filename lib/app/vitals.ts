@@ -65,7 +65,7 @@ export class Vitals extends LoopService {
 
   /** Something critical was logged. */
   critical(): void {
-    this.#criticalAtMs.push(this.#o.clock.nowMs());
+    this.#criticalAtMs.push(this.#o.clock.monotonicMs());
     if (this.#criticalAtMs.length > REMEMBERED) this.#criticalAtMs.shift();
   }
 
@@ -84,7 +84,7 @@ export class Vitals extends LoopService {
 
   /** For the part `log`. */
   criticals(): HealthDetails {
-    const sinceMs = this.#o.clock.nowMs() - RECENT_MS;
+    const sinceMs = this.#o.clock.monotonicMs() - RECENT_MS;
     this.#criticalAtMs = this.#criticalAtMs.filter((atMs) => atMs >= sinceMs);
     return { critical_errors: this.#criticalAtMs.length };
   }
