@@ -43,9 +43,12 @@ export class MysqlPool {
   /** @throws {StoreUnavailable} `pool_exhausted` at the deadline, or why no connection could be made */
   async acquire(): Promise<MysqlConnection> {
     if (this.#closed) throw closedError();
-    const free = await this.#takeIdle();
-    if (free !== undefined) return free;
-    if (this.#closed) throw closedError();
+    do {
+      const free = await this.#takeIdle();
+      if (free !== undefined) return free;
+      if (this.#closed) throw closedError();
+      // One that was given back just now, before anybody waited for it: nobody may come to give back another.
+    } while (this.#idle.length > 0);
     if (this.#total() < this.options.poolSize + this.options.maxOverflow) return await this.#open();
     return await this.#wait();
   }
