@@ -88,6 +88,21 @@ everyEngine(
   },
 );
 
+everyEngine(
+  "where one row is wanted at a time, a lane that comes first has its turn all the same",
+  async ({ store }) => {
+    await store.outbox.enqueue(Array.from({ length: 5 }, (_, i) => message(i)));
+    const recipients = [];
+    let afterLane: string | undefined = laneFor(1);
+    for (let turn = 0; turn < 5; turn++) {
+      const found = await candidates(store, { first: new Set([laneFor(0)]), limit: 1, afterLane });
+      recipients.push(...found.rows.map((row) => row.recipient));
+      afterLane = found.nextLane;
+    }
+    assert.deepEqual(recipients.toSorted(), [0, 1, 2, 3, 4].map(person).toSorted());
+  },
+);
+
 everyEngine("a lane that comes first is blocked by its head like any other", async ({ store }) => {
   const lease = await leaseOf(store);
   const [head] = await store.outbox.enqueue([message(1), message(1), message(2)]);

@@ -20,6 +20,8 @@ const MIN_PAGE = 16, MAX_PAGE = 1_024;
 const LONG_LANE_SHARE = 1 / 8;
 /** Lanes whose next rows are read by one statement. */
 const DEEP_LANES = 64;
+/** Of less than this there is no half for the lanes that come first: then they have their turn like all others. */
+const ROOM_FOR_FIRST = 2;
 /** Lower than every lane and higher than every lane (lanes are 32 hex characters). */
 const FIRST = "", LAST = "~";
 
@@ -47,8 +49,9 @@ interface Chosen {
 }
 
 export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" | "waitingLanes"> {
-  async function candidates(account: AccountId, options: Options): ReturnType<OutboxStore["candidates"]> {
-    if (options.limit <= 0) return { rows: [], nextLane: options.afterLane };
+  async function candidates(account: AccountId, asked: Options): ReturnType<OutboxStore["candidates"]> {
+    if (asked.limit <= 0) return { rows: [], nextLane: asked.afterLane };
+    const options = asked.limit >= ROOM_FOR_FIRST ? asked : { ...asked, first: new Set<string>() };
     const blocked = options.blocked ?? await blockedLanes(scope, account, options.running);
     const before = await firstLanes(scope, account, blocked, options);
     const limit = options.limit - before.length;
