@@ -23,8 +23,10 @@ export interface StocktakingParts {
 export class Stocktaking {
   readonly #o: DispatcherOptions;
   readonly #parts: StocktakingParts;
-  /** Rows that a recovery of unknown fate may have made `unknown`: not in the metric yet. */
+  /** Rows that became `unknown` here, or may have, where the fate of the recovery is not known: not in the metric yet. */
   readonly #uncounted = new Set<number>();
+  /** The lease under which the account's pause is known: what was stored, and what the answers found in the journal ask for. */
+  #pauseKnownUnder: Lease | undefined;
 
   constructor(options: DispatcherOptions, parts: StocktakingParts) {
     this.#o = options;
@@ -44,6 +46,8 @@ export class Stocktaking {
     const goesOn = new Set(hand.moves.flatMap((move) => move.to === "unknown" ? [] : [move.row.id]));
     // Asked while the transaction runs: what was in flight when it began may have been answered since.
     const isOurs = (row: Subject) => !fresh && hand.window.has(row);
+    const learnsPause = fresh && this.#pauseKnownUnder !== lease;
+    if (learnsPause) await pause.load(store.state);
     let tried: readonly Move[] = [];
     const { found, after } = await store.transaction("outbox_recover", async (tx) => {
       const nowMs = await fence.renew(tx, lease);
@@ -51,12 +55,19 @@ export class Stocktaking {
       tried = found.moves;
       const done = await carryOut(tx, found.moves, lease, nowMs);
       const after = await this.#o.onSettled(tx, done.settled);
+      // Answers that the database never learnt of: the other side wants to be left alone, whoever asks. Stored together with the rows
+      // that they put back, since the journal is forgotten then.
+      if (learnsPause && this.#pauseKnownUnder !== lease) {
+        for (const outcome of found.pauses) pause.begin(outcome);
+        this.#pauseKnownUnder = lease;
+      }
+      await pause.save(tx.state);
       return { found, after };
-    }).catch((error: unknown) => {
-      // Should it have taken effect unseen, the next try finds these as unknown already: they are counted then.
+    }).finally(() => {
+      // Should it have taken effect unseen, or the database go away before the end of this, the next try finds these as unknown already.
       for (const { to, row } of tried) if (to === "unknown") this.#uncounted.add(row.id);
-      throw error;
     });
+    pause.saved();
     after();
     const unknown: { row: Subject; attempt: Parameters<Unknowns["add"]>[1] }[] = [];
     for (const move of found.moves) {
@@ -70,22 +81,22 @@ export class Stocktaking {
     if (fresh) {
       journal.begin(lease.epoch);
       journal.forgetOthers();
-      await pause.load(store.state);
-      // Answers that the database never learnt of: the other side wants to be left alone, whoever asks.
-      for (const outcome of found.pauses) pause.begin(outcome);
     }
     const patience = fresh ? unknowns.patience() : undefined;
     for (const { row, attempt } of unknown) unknowns.add(row, attempt, patience);
     hand.lease = lease;
     hand.storeAway = false;
-    const newlyUnknown = found.moves.filter((move) => move.to === "unknown").length +
-      found.stillUnknown.filter((row) => this.#uncounted.has(row.id)).length;
+    const foundUnknown = [
+      ...found.moves.filter((move) => move.to === "unknown").map(({ row }) => row),
+      ...found.stillUnknown,
+    ];
+    const newlyUnknown = foundUnknown.filter((row) => this.#uncounted.has(row.id)).length;
     this.#uncounted.clear();
     if (newlyUnknown > 0) counters.add("messages_unknown_total", newlyUnknown, { reason: "recovered" });
     if (found.moves.length + found.stillUnknown.length === 0) return;
     log.info("Messages that were under way were looked after", {
       given_back: found.moves.filter((move) => move.to === "given_back").length,
-      unknown: newlyUnknown + found.stillUnknown.length,
+      unknown: foundUnknown.length,
       settled: found.moves.filter((move) => move.to !== "given_back" && move.to !== "unknown").length,
     });
   }

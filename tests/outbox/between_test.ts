@@ -191,3 +191,31 @@ rigTest("a message that died is behind nothing when the host dies before the dat
   }, "all to be accepted");
   assert.deepEqual(rig.signal.bodies(), texts("a", 2));
 });
+
+rigTest("what a recovery made unknown is counted, although the database went away right behind it", async (rig) => {
+  rig.device.script({ times: 2, effect: { type: "lose_answer" } });
+  await rig.enqueue(person(0), ["known as unknown"]);
+  const one = await rig.start({ sendTimeoutMs: SECOND, unknownWaitMs: 3_600 * SECOND });
+  await until(async () => {
+    await rig.pass(100);
+    return one.dispatcher.status().unknown === 1;
+  }, "the first doubt");
+  await rig.enqueue(person(1), ["under way"]);
+  one.dispatcher.look();
+  await until(() => one.journal.handOvers === 2, "the second hand-over");
+  await rig.kill(one);
+  let failed = 0;
+  const two = await rig.start({
+    prepare: ({ mortal }) =>
+      mortal.onTheWay = (method, way) => {
+        if (method !== "find" || way !== "there" || failed++ > 0) return undefined;
+        throw new StoreUnavailable("unreachable", "the test cut the wire");
+      },
+  });
+  await until(async () => {
+    await rig.clock.advance(25);
+    return two.dispatcher.status().unknown === 2;
+  }, "both doubts");
+  assert.ok(failed > 0);
+  assert.equal(rig.counters.total("messages_unknown_total"), 2);
+});

@@ -77,19 +77,21 @@ rigTest(
       effect: { type: "result", result: "RATE_LIMIT_FAILURE", retryAfterSeconds: 3600 },
     });
     const [id] = await rig.enqueue(person(0), ["a"]);
-    const one = await rig.start();
-    // Killed in the transaction that would have stored it.
-    one.mortal.beforeCommit = () => {
-      if (one.journal.answers.length > 0) one.mortal.dead = true;
-    };
+    const one = await rig.start({
+      // Killed in the transaction that would have stored it.
+      prepare: ({ mortal, journal }) =>
+        mortal.beforeCommit = () => {
+          if (journal.answers.length > 0) mortal.dead = true;
+        },
+    });
     await until(async () => {
       await rig.pass(25);
       return one.mortal.dead;
     }, "the answer");
     await rig.kill(one);
+    assert.equal(await rig.state(id!), "sending");
     const two = await rig.start();
     await until(() => two.dispatcher.status().pausedMs > 0, "the pause to be known");
-    await rig.pass(60 * SECOND);
     await rig.kill(two);
     const three = await rig.start();
     await until(() => three.dispatcher.status().pausedMs > 0, "the pause to be read");
