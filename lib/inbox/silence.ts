@@ -88,8 +88,9 @@ export class SilenceWatch extends LoopService {
     this.#o.alarm.clear("signal_silent", "Messages are received again");
   }
 
+  /** An instance that does not receive, because another one does, is not deaf, whatever it was before. */
   condition(): Condition {
-    return this.#deaf ? { state: "degraded", reason: "silent" } : LIVE;
+    return this.#deaf && this.#o.isReceiving() ? { state: "degraded", reason: "silent" } : LIVE;
   }
 
   protected async loop(signal: AbortSignal): Promise<void> {

@@ -124,6 +124,23 @@ Deno.test("a quiet night is no trouble as long as the canary comes back, also wh
   await silence.stop();
 });
 
+Deno.test("an instance that was deaf and gave its lease away is no trouble any more, until it receives again", async () => {
+  let receiving = true;
+  const { silence, pass } = watch({ receiving: () => receiving });
+  await silence.start();
+  for (let i = 0; i < 30; i++) {
+    await pass(2);
+    silence.heard();
+  }
+  await pass(90);
+  assert.equal(silence.condition().state, "degraded");
+  receiving = false;
+  assert.equal(silence.condition().state, "live");
+  receiving = true;
+  assert.equal(silence.condition().state, "degraded");
+  await silence.stop();
+});
+
 Deno.test("an instance that does not receive, because another one does, hears no silence", async () => {
   const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: MINUTE, receiving: () => false });
   await silence.start();
