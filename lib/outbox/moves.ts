@@ -90,9 +90,19 @@ export function verdict(
   }
 }
 
+/**
+ * Members of one try's detail, which the database takes up to 65,535 bytes of; more would be refused, and block the settling of its
+ * neighbours. Signal's largest groups have 1,001, and by reason each takes 50 bytes.
+ */
+const MEMBERS_LIMIT = 1_200;
+
 function detailOf(outcome: SendOutcome): { detail?: string } {
   if (outcome.outcome === "accepted" && outcome.failedMembers !== undefined && outcome.failedMembers.length > 0) {
-    return { detail: JSON.stringify({ failedMembers: outcome.failedMembers }) };
+    const byReason = Object.groupBy(outcome.failedMembers.slice(0, MEMBERS_LIMIT), ({ reason }) => reason);
+    const notReached = Object.entries(byReason).map(([reason, members]) =>
+      [reason, members!.map(({ address }) => address ?? null)] as const
+    );
+    return { detail: JSON.stringify({ notReached: Object.fromEntries(notReached) }) };
   }
   if (outcome.outcome === "paused" && outcome.retryAfterMs !== undefined) {
     return { detail: JSON.stringify({ retryAfterMs: outcome.retryAfterMs }) };

@@ -157,7 +157,7 @@ Deno.test("Members that a group send did not reach are named, and receipts come 
     const group = makeGroup(goodSettings("")["SIGNAL_GROUP_ID"]!);
     const id = await letters.enqueue({ recipient: group, kind: "order_owner" });
     await accept(letters, id, 0, "7001", {
-      failedMembers: [{ address: makeTel(NUMBER), reason: "unregistered" }, { reason: "other" }],
+      notReached: { unregistered: [makeTel(NUMBER)], other: [null] },
     });
     await letters.store.outbox.recordReceipts(ACCOUNT, [
       { remoteId: "7001", from: OTHER, kind: "delivered", atMs: 1 },

@@ -49,6 +49,6 @@ Deno.test("members that a group send did not reach stand in the attempt's detail
     failedMembers: [{ address: undefined, reason: "network" }],
   });
   assert.ok(move.to === "accepted");
-  assert.deepEqual(JSON.parse(move.attempt.detail!), { failedMembers: [{ reason: "network" }] });
+  assert.deepEqual(JSON.parse(move.attempt.detail!), { notReached: { network: [null] } });
   assert.equal(move.attempt.remoteId, "5");
 });

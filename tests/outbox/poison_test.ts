@@ -1,8 +1,8 @@
-/** Messages whose tries end unknown again and again: they are taken for the cause, and given up. */
+/** Messages that could stop the others: tries that end unknown again and again, and outcomes that are too long to record. */
 import assert from "node:assert/strict";
 import { UNKNOWN_LIMIT } from "../../lib/outbox/unknowns.ts";
 import { until } from "../support/until.ts";
-import { number, person } from "./cast.ts";
+import { GROUP, number, person } from "./cast.ts";
 import { type Rig, rigTest } from "./rig.ts";
 
 const OPTIONS = { unknownWaitMs: 200, sendTimeoutMs: 60_000 };
@@ -51,3 +51,15 @@ rigTest("a message that was given up as poison and is replayed has all its tries
   const [replayed] = await rig.deadLetters().replay([id!]);
   assert.equal(await killWhileSending(rig, replayed!.newId), UNKNOWN_LIMIT);
 });
+
+rigTest("the largest group whose members were not reached is recorded, and nothing waits behind it", async (rig) => {
+  const members = Array.from({ length: 999 }, (_, n) => number(n));
+  rig.device.script({ effect: { type: "result", result: "IDENTITY_FAILURE", members } });
+  const ids = await rig.enqueue(GROUP, ["a", "b"]);
+  await rig.start();
+  await rig.reach(ids, "accepted");
+  for (const id of ids) {
+    const [line] = (await rig.db.store.outbox.find(id))!.timeline;
+    assert.equal(JSON.parse(line!.detail!).notReached.identity_changed.length, 999);
+  }
+}, { people: 1_000, engines: ["mariadb", "mysql"] });

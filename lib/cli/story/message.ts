@@ -1,5 +1,5 @@
 /** The story of one message. @module */
-import type { FailedMember } from "../../domain/message.ts";
+import type { Address } from "../../domain/address.ts";
 import type { OutboxStory } from "../../store/port.ts";
 import { showAddress } from "../screen/mask.ts";
 import { nameOf, recipientOf, stateText } from "./names.ts";
@@ -121,11 +121,15 @@ function outcomeText({ outcome, reason, remoteId }: OutboxStory["timeline"][numb
 function notReached({ timeline }: OutboxStory, showNumbers: boolean): MessageStory["notReached"] {
   return timeline.flatMap(({ outcome, detail }) => {
     if (outcome !== "accepted" || detail === undefined) return [];
-    const { failedMembers = [] } = JSON.parse(detail) as { failedMembers?: readonly FailedMember[] };
-    return failedMembers.map(({ address, reason }) => ({
-      who: address === undefined ? "a member without a known address" : showAddress(address, showNumbers),
-      reason,
-      text: reasonText(reason).what,
-    }));
+    const { notReached = {} } = JSON.parse(detail) as {
+      notReached?: Readonly<Record<string, readonly (Address | null)[]>>;
+    };
+    return Object.entries(notReached).flatMap(([reason, members]) =>
+      members.map((address) => ({
+        who: address === null ? "a member without a known address" : showAddress(address, showNumbers),
+        reason,
+        text: reasonText(reason).what,
+      }))
+    );
   });
 }
