@@ -50,7 +50,7 @@ export class Receiver {
   add(handler: LineHandler): () => void {
     this.#handlers.add(handler);
     this.#stopListening ??= this.#mailbox.onArrival(() => this.#wake());
-    this.#running ??= this.#run().finally(() => this.#running = undefined);
+    this.#running ??= this.#run();
     return () => {
       this.#handlers.delete(handler);
       if (this.#handlers.size === 0) this.#release();
@@ -97,6 +97,9 @@ export class Receiver {
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
       this.#onCrash();
+    } finally {
+      // In the turn in which no handler was left: one that is added after it begins anew.
+      this.#running = undefined;
     }
   }
 
