@@ -104,7 +104,7 @@ export class Journal {
     while (this.#segments.length > 1 && this.#segments[0]!.open.size === 0) {
       const done = this.#segments.shift()!;
       done.file.close();
-      Deno.removeSync(done.path);
+      removeIfPossible(done.path);
     }
   }
 
@@ -114,10 +114,18 @@ export class Journal {
    */
   read(): (row: number, epoch: number) => HandOver | undefined {
     const byEpoch = new Map<number, Map<number, HandOver>>();
+    const unreadable = new Set<number>();
     for (const { epoch, path } of this.#files()) {
       const rows = byEpoch.get(epoch) ?? new Map<number, HandOver>();
-      if (this.#parse(Deno.readTextFileSync(path), epoch, rows)) byEpoch.set(epoch, rows);
+      try {
+        if (this.#parse(Deno.readTextFileSync(path), epoch, rows)) byEpoch.set(epoch, rows);
+      } catch (error) {
+        // Another user's, as after a run by hand; or damaged. What the others of its epoch do not say, this one might.
+        if (!(error instanceof Error)) throw error;
+        unreadable.add(epoch);
+      }
     }
+    for (const epoch of unreadable) byEpoch.delete(epoch);
     return (row, epoch) => {
       const rows = byEpoch.get(epoch);
       return rows === undefined ? undefined : rows.get(row) ?? { state: "not_handed_over" };
@@ -127,7 +135,7 @@ export class Journal {
   /** Deletes all files but those that {@link begin} opened: the database knows everything that is in them. */
   forgetOthers(): void {
     const ours = new Set(this.#segments.map((segment) => segment.path));
-    for (const { path } of this.#files()) if (!ours.has(path)) Deno.removeSync(path);
+    for (const { path } of this.#files()) if (!ours.has(path)) removeIfPossible(path);
   }
 
   /** Closes the files and leaves them. */
@@ -214,5 +222,14 @@ export class Journal {
       }
     }
     return true;
+  }
+}
+
+/** A file that cannot be removed stays, and says nothing that is not true: its rows are settled, or of an epoch that is over. */
+function removeIfPossible(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
   }
 }

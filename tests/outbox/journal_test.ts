@@ -120,3 +120,27 @@ Deno.test("files stay small: a long journal is continued, and deleted once every
   assert.ok(size() <= SEGMENT_BYTES + 4096, `${size()} bytes are left`);
   journal.close();
 });
+
+Deno.test("a file that somebody else removed, or that cannot be read, stops nothing: what is unreadable proves nothing", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  journal.begin(1);
+  const [first] = [...Deno.readDirSync(dir.path)];
+  for (let row = 1, bytes = 0; bytes <= SEGMENT_BYTES; row++, bytes += 20) {
+    journal.handedOver(row, 0, 1_784_000_000_000);
+  }
+  const all = Array.from({ length: SEGMENT_BYTES / 20 + 2 }, (_, at) => ({ id: at, requeued: false }));
+  Deno.removeSync(`${dir.path}/${first!.name}`);
+  journal.settled(all);
+  journal.close();
+
+  const next = new Journal(dir.path, account, BOOTED);
+  next.begin(2);
+  next.handedOver(5, 0, 1);
+  next.close();
+  const [ours] = [...Deno.readDirSync(dir.path)].filter(({ name }) => name.includes("-2-"));
+  Deno.writeTextFileSync(`${dir.path}/${ours!.name}`, "A 5 {damaged\n", { append: true });
+  const said = new Journal(dir.path, account, BOOTED).read();
+  assert.equal(said(5, 2), undefined);
+  assert.equal(said(6, 2), undefined);
+});
