@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ChannelUnavailable, StoreUnavailable } from "./domain/errors.ts";
 import { type Address, makeSignalAccount, makeTel } from "./domain/address.ts";
 import type { Config } from "./config/config.ts";
 import { Alerts } from "./alerts/alerts.ts";
@@ -30,7 +31,7 @@ import { ProofDesk } from "./outbox/proof.ts";
 import { Receipts } from "./outbox/receipts.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { LiveFile } from "./runtime/live_file.ts";
-import type { Log } from "./runtime/log.ts";
+import { describeError, type Log } from "./runtime/log.ts";
 import { type Random, systemRandom } from "./runtime/random.ts";
 import { LifecycleController, type Service } from "./runtime/service.ts";
 import { Spool } from "./runtime/spool.ts";
@@ -91,6 +92,8 @@ export function buildApp(options: AppOptions): App {
   const ownersGroup = ownerGroup(config);
   const lifecycle = new LifecycleController();
   const fatal = Promise.withResolvers<unknown>();
+  let failure: unknown;
+  fatal.promise.then((error) => failure = error);
   const holder = randomName(random);
 
   const channel = new SignalChannel({
@@ -341,6 +344,7 @@ export function buildApp(options: AppOptions): App {
       }
       log.info("The database is there", { engine: store.engine });
       alerts.clear("database_down", "The database is back");
+      alerts.announceRecovery();
       leases.retryNow();
       intake.databaseIsBack();
       dispatcher.look();
@@ -487,7 +491,9 @@ export function buildApp(options: AppOptions): App {
       await silence.stop();
       await channel.unsubscribe();
       await inbox.stop();
-      await alerts.announceStop(STOP_NOTICE_MS);
+      const reason = lastWords(failure);
+      if (reason === undefined) await alerts.announceStop(STOP_NOTICE_MS);
+      else await alerts.announceFailure(reason, STOP_NOTICE_MS);
       if (!lifecycle.work.aborted) await dispatcher.whenQuiet(STOP_NOTICE_MS);
       await alerts.stop();
       await proof.stop();
@@ -515,3 +521,9 @@ const RECEIVE_EXCEPTIONS = "Signal error: received messages cannot be decrypted,
 
 /** How long the stop notice may take to be stored or sent, milliseconds. */
 const STOP_NOTICE_MS = 1_500;
+
+/** What the admin is told of an error that ended the service; trouble with Signal was told by its own alert. */
+function lastWords(failure: unknown): string | undefined {
+  if (failure === undefined || failure instanceof ChannelUnavailable) return undefined;
+  return failure instanceof StoreUnavailable ? failure.message : describeError(failure);
+}

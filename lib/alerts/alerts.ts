@@ -56,6 +56,7 @@ const LONGEST_RETRY_MS = 10 * 60_000;
 const MAX_EARLY_CALLS = 1_000;
 
 const STARTED = "Signal Automation System started successfully";
+const FAILED_CAUSE = "service_failed";
 const STOPPING = "Signal Automation System shutting down";
 
 export class Alerts implements Alarm, Service {
@@ -92,6 +93,20 @@ export class Alerts implements Alarm, Service {
   async announceStop(timeoutMs: number): Promise<void> {
     this.raise("service_stopping", "info", STOPPING);
     await this.flush(timeoutMs);
+  }
+
+  /**
+   * In place of the stop notice, when the service ends by itself: the admin would otherwise read that somebody stopped it.
+   * Taken back by {@link announceRecovery}, also in a later process.
+   */
+  async announceFailure(reason: string, timeoutMs: number): Promise<void> {
+    this.raise(FAILED_CAUSE, "critical", `Critical error: the service cannot go on: ${reason}`);
+    await this.flush(timeoutMs);
+  }
+
+  /** What the service ended for is well again. */
+  announceRecovery(): void {
+    this.clear(FAILED_CAUSE, "The service works again");
   }
 
   /** Tells what is due now, without waiting for the loop: before an exit. Never throws. */
