@@ -139,7 +139,8 @@ export class Pacing {
   }
 }
 
-/** The level now. A clock that went back fills nothing. */
+/** The level now. A clock that went back fills nothing, but it fills from there on: nobody waits until it is as late again. */
 function refilled(bucket: Bucket, size: number, periodMs: number, nowMs: number): number {
-  return Math.min(size, bucket.tokens + Math.max(0, nowMs - bucket.atMs) * size / periodMs);
+  bucket.atMs = Math.min(bucket.atMs, nowMs);
+  return Math.min(size, bucket.tokens + (nowMs - bucket.atMs) * size / periodMs);
 }

@@ -29,6 +29,9 @@ export type BreakerState = "closed" | "open" | "half_open";
 
 export class AccountPause {
   #untilMs = 0;
+  /** The same on the monotonic clock, and how long that was when it began: a clock that is set back makes no pause longer. */
+  #untilMonotonicMs = 0;
+  #lengthMs = 0;
   #reason: ChannelFault | undefined;
   #faultsInARow = 0;
   #probing = false;
@@ -46,7 +49,8 @@ export class AccountPause {
 
   /** Milliseconds until the account may be used again; 0 when it may. */
   remainingMs(): number {
-    return Math.max(0, this.#untilMs - this.clock.nowMs());
+    const leftMs = Math.min(this.#untilMs - this.clock.nowMs(), this.#untilMonotonicMs - this.clock.monotonicMs());
+    return Math.max(0, Math.ceil(leftMs));
   }
 
   get reason(): ChannelFault | undefined {
@@ -71,7 +75,7 @@ export class AccountPause {
     // "At once" from the other side is no date: it would be asked in a tight loop.
     const asked = outcome.retryAfterMs === 0 ? undefined : outcome.retryAfterMs;
     const ms = asked ?? (open ? Math.max(own, this.breaker.cooldownMs) : own);
-    this.#untilMs = Math.max(this.#untilMs, this.clock.nowMs() + ms);
+    this.#last(Math.max(this.remainingMs(), ms));
     this.#reason = outcome.reason;
     this.#probing = true;
     if (ms > STORED_FROM_MS) this.#unsaved = true;
@@ -95,16 +99,27 @@ export class AccountPause {
     this.#unsaved = true;
   }
 
+  #last(ms: number): void {
+    this.#lengthMs = ms;
+    this.#untilMs = this.clock.nowMs() + ms;
+    this.#untilMonotonicMs = this.clock.monotonicMs() + ms;
+  }
+
   async load(state: StateStore): Promise<void> {
     const text = await state.get(this.#key());
     if (text === undefined) return;
-    const stored = JSON.parse(text) as { untilMs: number; reason: ChannelFault; faultsInARow?: number };
+    const stored = JSON.parse(text) as {
+      untilMs: number;
+      lengthMs?: number;
+      reason: ChannelFault;
+      faultsInARow?: number;
+    };
     this.#faultsInARow = stored.faultsInARow ?? 0;
     this.#storedFaults = this.#faultsInARow > 0;
     // An open breaker whose pause is over is half open: one message goes first.
     this.#probing ||= this.#faultsInARow >= this.breaker.threshold;
     if (stored.untilMs > this.clock.nowMs()) {
-      this.#untilMs = stored.untilMs;
+      this.#last(Math.min(stored.untilMs - this.clock.nowMs(), stored.lengthMs ?? Infinity));
       this.#reason = stored.reason;
       this.#probing = true;
     }
@@ -127,7 +142,12 @@ export class AccountPause {
   }
 
   #text(): string {
-    return JSON.stringify({ untilMs: this.#untilMs, reason: this.#reason, faultsInARow: this.#faultsInARow });
+    return JSON.stringify({
+      untilMs: this.#untilMs,
+      lengthMs: this.#lengthMs,
+      reason: this.#reason,
+      faultsInARow: this.#faultsInARow,
+    });
   }
 
   #key(): string {

@@ -30,6 +30,19 @@ Deno.test("who keeps the buckets for others to read is told when a recipient, or
   assert.equal(told, 2);
 });
 
+Deno.test("when the clock is set back, nobody waits until it is as late again", async () => {
+  const clock = new ManualClock();
+  const pacing = new Pacing({ limit: 1, periodMs: 20 * SECOND, newContactsPerHour: 1, clock });
+  pacing.spend("lane");
+  pacing.spendNewContact();
+  clock.jumpWall(-86_400 * SECOND);
+  assert.deepEqual([pacing.waitMs("lane"), pacing.newContactWaitMs()], [20 * SECOND, 3_600 * SECOND]);
+  await clock.advance(20 * SECOND);
+  assert.equal(pacing.allowance("lane"), 1);
+  await clock.advance(3_580 * SECOND);
+  assert.equal(pacing.newContactAllowance(), 1);
+});
+
 rigTest(
   "a recipient gets a burst, then one per part of the period; others and exempt ones do not wait",
   async (rig) => {

@@ -79,3 +79,18 @@ Deno.test("a recovery that comes while its breaker is being stored as open is st
   await clock.advance(60 * SECOND);
   assert.equal((await stored(clock, state, 1)).breakerState(), "closed");
 });
+
+Deno.test("a clock that is set back makes no pause longer, not even across a restart", async () => {
+  await using db = await openTestStore("sqlite");
+  const { state } = db.store;
+  const clock = new ManualClock();
+  const pause = accountPause(clock);
+  pause.begin(LONG);
+  await pause.save(state);
+  pause.saved();
+  clock.jumpWall(-86_400 * SECOND);
+  assert.equal(pause.remainingMs(), 600 * SECOND);
+  assert.equal((await stored(clock, state)).remainingMs(), 600 * SECOND);
+  await clock.advance(600 * SECOND);
+  assert.equal(pause.remainingMs(), 0);
+});
