@@ -72,6 +72,14 @@ everyEngine("an id that cannot be counted exactly stops no other order, and is n
   assert.equal((await db.store.pulse()).ordersDue, false);
 });
 
+everyEngine("a flag in which nothing equals FALSE is named as what it means", async (db) => {
+  if (db.name === "sqlite") return;
+  await db.adminQuery("ALTER TABLE orders MODIFY notified ENUM('0', '1') DEFAULT '0'");
+  await insertOrder(db, { notified: "0" });
+  assert.deepEqual(await db.store.orders.due(10), []);
+  assert.match((await db.store.orders.inspect()).join(), /orders\.notified: type enum, .*no order is ever due/);
+});
+
 everyEngine("a table that changes while we run is looked at again", async (db) => {
   await insertOrder(db);
   assert.equal((await db.store.orders.due(10)).length, 1);

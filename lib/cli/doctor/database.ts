@@ -108,8 +108,8 @@ function judgeOrders(oddities: readonly string[]): Finding[] {
   return oddities.map((text) => {
     const fix = /helps: (.+)$/.exec(text)?.[1];
     const what = text.replace(/; helps: .+$/, "");
-    // Without the table there is nothing to do for; everything else is coped with.
-    const level = /does not exist|notified: missing/.test(text) ? "fail" : "warn";
+    // Without the table or its flag there is nothing to do for; everything else is coped with.
+    const level = /does not exist|notified: missing|is ever due/.test(text) ? "fail" : "warn";
     return { name, level, text: what, ...(fix !== undefined && { fix }) };
   });
 }

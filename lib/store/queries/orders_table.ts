@@ -122,6 +122,8 @@ export class OrdersTableReader {
       if (column === undefined) oddities.push(`orders.${name}: missing`);
       else if (name === "created_at" && column.type === "datetime") {
         oddities.push(`orders.created_at: DATETIME, read as local time in ${this.zone} (ORDERS_TIMEZONE)`);
+      } else if (name === "notified" && /^(enum|set)$/.test(column.type)) {
+        oddities.push(`orders.notified: type ${column.type}, of which no value equals FALSE: no order is ever due`);
       } else if (!types.includes(column.type)) {
         oddities.push(`orders.${name}: type ${column.type}, expected ${types[0]}`);
       }
