@@ -26,6 +26,10 @@ Deno.test("backup copies one state of the database beside its users, readable by
 
     const again = await run(["backup", file]);
     assert.deepEqual([again.exit, /is there already/.test(again.err)], [2, true]);
+    await Deno.writeTextFile(join(folder, "cut.db.part"), "");
+    const cut = await run(["backup", join(folder, "cut.db")]);
+    assert.equal(cut.exit, 2);
+    assert.match(cut.err, /cut\.db\.part:\s+is\s+there\s+already[\s\S]*rm\s+\S+cut\.db\.part/);
     assert.match((await run(["backup", join(folder, "no", "copy.db")])).err, /no such folder/);
     const other = await json(["backup", join(folder, "other.db")]);
     assert.equal(other.bytes, (await Deno.stat(join(folder, "other.db"))).size);

@@ -1,6 +1,6 @@
 /** `backup` @module */
 import type { Config, MysqlConfig } from "../../config/config.ts";
-import { backupSqlite } from "../../store/sqlite/backup.ts";
+import { backupSqlite, PartIsThere } from "../../store/sqlite/backup.ts";
 import { type CommandSpec, ENV_FILE, JSON_OUTPUT } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
@@ -22,6 +22,15 @@ export const backupCommand: CommandSpec = {
     const config = await needConfig(invocation, context);
     const file = invocation.text("file")!;
     const { bytes } = await backupSqlite(sqlitePath(config), file).catch((error: unknown) => {
+      if (error instanceof PartIsThere) {
+        throw new CliProblem(
+          EXIT.usage,
+          `${error.part}: is there already, left by a copy that was cut off or being made now`,
+          {
+            next: `If none is being made: rm ${error.part}`,
+          },
+        );
+      }
       if (error instanceof Deno.errors.AlreadyExists) throw new CliProblem(EXIT.usage, `${file}: is there already`);
       if (error instanceof Deno.errors.NotFound) throw new CliProblem(EXIT.usage, `${file}: there is no such folder`);
       throw error;

@@ -15,17 +15,28 @@ const PAGES_PER_STEP = 2 ** 30;
 /** The copy holds messages and numbers of people. */
 const FILE_MODE = 0o600;
 
+/** What a copy is made in is there: another one is being made, or one was cut off. */
+export class PartIsThere extends Error {
+  override readonly name = "PartIsThere";
+  constructor(readonly part: string) {
+    super(`${part} is there already`);
+  }
+}
+
 /**
  * Copies the database into `target`, which must not exist; it appears there whole, checked and synced to disk, or not at all.
  * The copy is one file, without a log beside it.
  * @returns its size
  * @throws {StoreUnavailable} when the database cannot be read, or the copy is damaged
+ * @throws {PartIsThere} when another copy is being made there, or one was cut off
  * @throws {Deno.errors.AlreadyExists} and other errors of the file system, for `target`
  */
 export async function backupSqlite(path: string, target: string): Promise<{ readonly bytes: number }> {
   const part = `${target}.part`;
   if (await isThere(target)) throw new Deno.errors.AlreadyExists(target);
-  await Deno.open(part, { write: true, createNew: true, mode: FILE_MODE }).then((file) => file.close());
+  await Deno.open(part, { write: true, createNew: true, mode: FILE_MODE }).then((file) => file.close(), (error) => {
+    throw error instanceof Deno.errors.AlreadyExists ? new PartIsThere(part) : error;
+  });
   try {
     await copy(path, part);
     using file = await Deno.open(part, { read: true });
