@@ -31,10 +31,10 @@ everyEngine("a dropped event loses its body, keeps the reason, and is recognised
   assert.deepEqual(await store.inbox.drop([row!.id], "not dead yet", NOW_MS), []);
   await store.inbox.bury(row!.id, 1, "decode", NOW_MS);
   assert.equal(await store.inbox.body(row!.id), '{"id":"a"}');
-  assert.deepEqual(await store.inbox.drop([row!.id], "x".repeat(300), NOW_MS + 5), [row!.id]);
+  assert.deepEqual(await store.inbox.drop([row!.id], "x🙍".repeat(150), NOW_MS + 5), [row!.id]);
   assert.equal(await store.inbox.body(row!.id), undefined);
   const found = await store.inbox.find(row!.id);
-  assert.deepEqual([found?.state, found?.reason?.length, found?.finishedAtMs], ["done", 190, NOW_MS + 5]);
+  assert.deepEqual([found?.state, found?.reason, found?.finishedAtMs], ["done", "x🙍".repeat(95), NOW_MS + 5]);
   assert.deepEqual(await store.inbox.accept([event("a")]), { stored: 0, duplicates: 1 });
   assert.equal(await store.inbox.find(999), undefined);
 });

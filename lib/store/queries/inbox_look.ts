@@ -75,7 +75,8 @@ export function inboxLook(scope: Scope): Look {
 
     drop: (ids, reason, nowMs) =>
       ofDead("inbox_drop", ids, "state = 'done', body = NULL, reason = ?, finished_at_ms = ?", [
-        reason.slice(0, REASON_LENGTH),
+        // The database counts whole characters.
+        [...reason].slice(0, REASON_LENGTH).join(""),
         nowMs,
       ]),
   };
