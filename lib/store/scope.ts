@@ -20,8 +20,6 @@ export interface Dialect {
   readonly insertIgnore: readonly [prefix: string, suffix: (uniqueColumns: string) => string];
   /** Keeps the planner on `outbox_work`: its statistics of a table that is empty most of the time mislead it. */
   readonly useOutboxWork: string;
-  /** Statements travel: those that need no answer leave with the next one. */
-  readonly posts: boolean;
   /** A join that reads its left table first. */
   readonly joinInOrder: string;
   /** Rows that one INSERT made have ids this far apart (Galera and multi-primary set-ups: more than 1). */
@@ -86,7 +84,7 @@ export class Scope {
    * @throws {Contended} when it did not do what was expected; here, or from any statement behind it
    */
   async post(sql: string, parameters: readonly unknown[], expected: Expected): Promise<void> {
-    if (this.dialect.posts && this.inTransaction === true && !this.careful) {
+    if (this.inTransaction === true && !this.careful) {
       await this.db.executeQuery(going({ manner: "posted", expected }, sql, parameters));
       return;
     }

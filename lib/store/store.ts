@@ -156,14 +156,12 @@ export class EngineStore implements Store {
   #once<T>(name: string, work: (scope: Scope) => Promise<T>, careful: boolean): Promise<T> {
     return this.of.db.connection().execute(async (db) => {
       const scope = new Scope(db, this.of.dialect, true, careful);
-      const { begin, dialect } = this.of;
-      if (dialect.posts) await db.executeQuery(going({ manner: "posted" }, begin));
-      else await scope.run(begin);
+      await db.executeQuery(going({ manner: "posted" }, this.of.begin));
       let result: T;
       try {
         result = await work(scope);
         // COMMIT goes alone, behind an answer to everything else: only then is its own silence a doubt.
-        if (dialect.posts) await db.executeQuery(going({ manner: "flush" }, ""));
+        await db.executeQuery(going({ manner: "flush" }, ""));
       } catch (error) {
         await rollback(scope);
         throw error;

@@ -112,9 +112,7 @@ async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
-    const unreadable = error instanceof SyntaxError || error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotCapable;
-    if (unreadable) return undefined;
+    if (error instanceof SyntaxError || isForbidden(error)) return undefined;
     throw error;
   }
 }
@@ -123,7 +121,12 @@ async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
 function isOurs(holder: string, runtimeDir: string): boolean {
   try {
     return Deno.statSync(`${runtimeDir}/holder-${holder}`).isFile;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isForbidden(error)) return false;
+    throw error;
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
 }

@@ -23,7 +23,6 @@ const MYSQL: Dialect = {
   // Lengths are checked before: IGNORE would cut values silently.
   insertIgnore: ["INSERT IGNORE INTO", () => ""],
   useOutboxWork: "FORCE INDEX (outbox_work)",
-  posts: true,
   joinInOrder: "STRAIGHT_JOIN",
   idStep: async (scope) => integer((await scope.rows("SELECT @@auto_increment_increment AS step"))[0]!, "step"),
 };

@@ -8,6 +8,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import type { Clock } from "../../runtime/clock.ts";
 import { mapSqliteError } from "./errors.ts";
 import { Contended } from "../faults.ts";
+import type { MannerOfQuery } from "../posted.ts";
 
 /** How long another process may hold the file before a statement gives up. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -29,7 +30,19 @@ export class SqliteConnection implements DatabaseConnection {
 
   constructor(private readonly path: string, private readonly clock: Clock) {}
 
+  /** A statement is a call of a function here: what is posted is done and compared at once, so there is nothing to flush. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { goes } = query as MannerOfQuery;
+    if (goes?.manner === "flush") return { rows: [] };
+    const result = await this.#patiently<R>(query);
+    const expected = goes?.manner === "posted" ? goes.expected : undefined;
+    if (expected?.affected !== undefined && Number(result.numAffectedRows) !== expected.affected) {
+      throw new Contended(expected.what);
+    }
+    return result;
+  }
+
+  async #patiently<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const deadline = this.clock.monotonicMs() + BUSY_TIMEOUT_MS;
     for (;;) {
       try {

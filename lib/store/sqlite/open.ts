@@ -26,8 +26,6 @@ const SQLITE: Dialect = {
   forUpdate: "",
   insertIgnore: ["INSERT INTO", (unique) => `ON CONFLICT (${unique}) DO NOTHING`],
   useOutboxWork: "INDEXED BY outbox_work",
-  // A statement is a call of a function.
-  posts: false,
   joinInOrder: "CROSS JOIN",
   idStep: () => Promise.resolve(1),
 };
