@@ -102,7 +102,7 @@ async function outlook(
       waits: [],
       next: "Nothing by itself: it stays here until somebody replays it or drops it.",
       actions: [
-        reasonText(reason).todo,
+        reasonText(reason).advice,
         `signal-automation dlq replay inbox:${id}`,
         `signal-automation dlq drop inbox:${id}`,
       ],
@@ -135,7 +135,7 @@ async function outlook(
   }
   if (dueAtMs > nowMs) {
     waits.push({ code: "due", text: "The try before failed, and the next one has its date.", untilAtMs: dueAtMs });
-    if (reason !== undefined) actions.push(reasonText(reason).todo);
+    if (reason !== undefined) actions.push(reasonText(reason).advice);
   }
   return {
     waits,

@@ -46,7 +46,7 @@ async function queuedOutlook(message: OutboxStory, around: Surroundings): Promis
         : `The try before failed, and the next one has its date. ${reasonText(message.reason).what}`,
       untilAtMs: message.dueAtMs,
     });
-    if (message.reason !== undefined) actions.push(reasonText(message.reason).todo);
+    if (message.reason !== undefined) actions.push(reasonText(message.reason).advice);
   }
   waits.push(...await pacingWaits(message, around, nowMs));
   const knownMs = Math.max(0, ...waits.map(({ untilAtMs = 0 }) => untilAtMs));
@@ -127,7 +127,7 @@ function deadOutlook(message: OutboxStory, { config }: Surroundings): Outlook {
     waits: [],
     next: "Nothing by itself: it stays here until somebody replays it or drops it.",
     actions: [
-      reasonText(reason).todo,
+      reasonText(reason).advice,
       replays < limit
         ? `signal-automation dlq replay ${id}`
         : `It cannot be replayed again: it was ${
@@ -163,7 +163,7 @@ async function accountWaits(message: OutboxStory, around: Surroundings, actions:
         "first to see whether it works again."
       : "";
     waits.push({ code: "pause", text: `The whole account pauses. ${text.what}${open}`, untilAtMs: pause.untilMs });
-    actions.push(text.todo);
+    actions.push(text.advice);
   } else if (message.state === "queued" && pause.faultsInARow > 0) {
     const first = "The account paused, and one message goes first to see whether it works again; it may be this one.";
     waits.push({ code: "pause", text: `${first} ${text.what}` });

@@ -10,71 +10,71 @@ export interface ReasonText {
   /** A full sentence. */
   readonly what: string;
   /** A full sentence: the next step of a person; where none is needed, why not. */
-  readonly todo: string;
+  readonly advice: string;
 }
 
 /** Why a message did not get through (`lib/domain/message.ts`). */
 export const FAULT_TEXTS: Readonly<Record<FaultReason, ReasonText>> = {
   channel_down: {
     what: "signal-cli was not there: it had not started, or had stopped.",
-    todo: "Nothing if it comes back by itself; otherwise ask signal-automation health what it lacks.",
+    advice: "Nothing if it comes back by itself; otherwise ask signal-automation health what it lacks.",
   },
   network: {
     what: "The network between this server and Signal failed.",
-    todo: "Nothing if it passes; otherwise check this server's connection to the internet.",
+    advice: "Nothing if it passes; otherwise check this server's connection to the internet.",
   },
   rate_limited: {
     what: "Signal asked us to slow down.",
-    todo: "Wait: the account goes on by itself. If it comes back often, lower RATE_LIMIT.",
+    advice: "Wait: the account goes on by itself. If it comes back often, lower RATE_LIMIT.",
   },
   proof_required: {
     what: "Signal wants a person to solve a captcha before the account may send on.",
-    todo: "Solve the captcha at signalcaptchas.org/challenge/generate.html and hand its link in with " +
+    advice: "Solve the captcha at signalcaptchas.org/challenge/generate.html and hand its link in with " +
       "signal-automation captcha.",
   },
   account_refused: {
     what: "Signal refused our own account: it is not registered, or this device was unlinked.",
-    todo: "Register or link the number of SIGNAL_NUMBER again with signal-cli, then restart the service.",
+    advice: "Register or link the number of SIGNAL_NUMBER again with signal-cli, then restart the service.",
   },
   channel_error: {
     what: "signal-cli answered with an error of its own that says nothing about the message.",
-    todo: "Look at the service's log at that time; an update of signal-cli often helps.",
+    advice: "Look at the service's log at that time; an update of signal-cli often helps.",
   },
   shutdown: {
     what: "The service was being stopped, and the message was not handed over.",
-    todo: "Nothing: it goes on after the next start.",
+    advice: "Nothing: it goes on after the next start.",
   },
   unregistered: {
     what: "The recipient has no Signal account under this address, or could not be looked up.",
-    todo: "Check the number with the person; replay the message when they are on Signal again.",
+    advice: "Check the number with the person; replay the message when they are on Signal again.",
   },
   identity_changed: {
     what: "The recipient's safety number has changed and is not trusted yet, as after a new phone.",
-    todo: "Make sure that it is the right person, trust the new number with signal-cli trust, then replay.",
+    advice: "Make sure that it is the right person, trust the new number with signal-cli trust, then replay.",
   },
   pre_key: {
     what: "The recipient's device offered an encryption key that does not work.",
-    todo: "Replay it later: the person's app mends this when it is opened the next time.",
+    advice: "Replay it later: the person's app mends this when it is opened the next time.",
   },
   all_failed: {
     what: "No member of the group could be reached, for different reasons.",
-    todo: "Check the group's members, then replay the message.",
+    advice: "Check the group's members, then replay the message.",
   },
   group_refused: {
     what: "The group refused it: it is not known, we are no member, or only admins may write.",
-    todo: "Check SIGNAL_GROUP_ID and that our number is in the group and may write, then replay.",
+    advice: "Check SIGNAL_GROUP_ID and that our number is in the group and may write, then replay.",
   },
   invalid_message: {
     what: "Signal refused the request itself: the address is wrong, or the text is empty.",
-    todo: "Check the recipient and the template; a replay alone changes nothing.",
+    advice: "Check the recipient and the template; a replay alone changes nothing.",
   },
   expired: {
     what: "It became older than it may be before it could be sent.",
-    todo: "Replay it if it still matters: its age then counts anew. The limit is DELIVERY_MAX_AGE.",
+    advice: "Replay it if it still matters: its age then counts anew. The limit is DELIVERY_MAX_AGE.",
   },
   unknown: {
     what: "It was handed over and never answered, and its kind is not sent twice (UNKNOWN_POLICY is hold).",
-    todo: "Ask the recipient whether it arrived; replay it if not, drop it if it did.",
+    advice: "Ask the recipient whether it arrived; replay it if not, drop it if it did.",
   },
 };
 
@@ -89,11 +89,11 @@ export const SILENCE_TEXTS: Readonly<Record<"no_answer" | "disconnected" | "abor
 export const INBOUND_TEXTS: Readonly<Record<"decode" | "automation_failed", ReasonText>> = {
   decode: {
     what: "Its content has a form that this program does not know.",
-    todo: "Update the program, then replay it; what was received is kept as it came.",
+    advice: "Update the program, then replay it; what was received is kept as it came.",
   },
   automation_failed: {
     what: "An automation failed while it worked on the message.",
-    todo: "Look at the service's log at that time, repair the cause, then replay it.",
+    advice: "Look at the service's log at that time, repair the cause, then replay it.",
   },
 };
 
@@ -113,6 +113,6 @@ export function reasonText(reason: string | undefined): ReasonText {
   }
   return {
     what: reason === undefined ? "No reason was recorded." : `The recorded reason is ${reason}.`,
-    todo: "Look at the service's log at that time.",
+    advice: "Look at the service's log at that time.",
   };
 }
