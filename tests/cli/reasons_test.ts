@@ -14,8 +14,8 @@ Deno.test("The table has a text for every reason of the closed sets, and for no 
 });
 
 Deno.test("Every text is full sentences, with something to do or why there is nothing to do", () => {
-  for (const { what, todo } of [...Object.values(FAULT_TEXTS), ...Object.values(INBOUND_TEXTS)]) {
-    for (const sentence of [what, todo]) assert.match(sentence, /^[A-Zs].{15,}\.$/, sentence);
+  for (const { what, advice } of [...Object.values(FAULT_TEXTS), ...Object.values(INBOUND_TEXTS)]) {
+    for (const sentence of [what, advice]) assert.match(sentence, /^[A-Zs].{15,}\.$/, sentence);
   }
   for (const sentence of Object.values(DROP_TEXTS)) assert.match(sentence, /^[A-Z].+\.$/);
   for (const clause of Object.values(SILENCE_TEXTS)) assert.match(clause, /^handed over/);
