@@ -9,14 +9,24 @@ import type { FileProblem } from "./file_problem.ts";
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
- * A text that changes whenever the file may have: another target, inode, size or time. `undefined` while there is none.
- * One `stat` and one `realpath`; the content is not read.
+ * Ages at which a file counts as older. A write that follows another within one tick of the file system's clock, with as
+ * many bytes, leaves everything that `stat` shows as it was (a tick is 1 to 10 ms on Linux, 1 s over some networks,
+ * 2 s on FAT); so a file that was read young has to be read again when it is not young any more.
  */
-export async function fileIdentity(path: string): Promise<string | undefined> {
+const GROWN_UP_MS = [100, 2_500];
+
+/**
+ * A text that changes whenever the file may have: another target, inode, size or time, or one of {@link GROWN_UP_MS}
+ * has passed since. `undefined` while there is none. One `stat` and one `realpath`; the content is not read.
+ * @param nowMs wall clock
+ */
+export async function fileIdentity(path: string, nowMs: number): Promise<string | undefined> {
   try {
     const target = await Deno.realPath(path);
     const info = await Deno.stat(target);
-    return [target, info.dev, info.ino, info.size, info.mtime?.getTime(), info.ctime?.getTime(), info.mode].join(" ");
+    const [mtime, ctime] = [info.mtime?.getTime() ?? 0, info.ctime?.getTime() ?? 0];
+    const age = GROWN_UP_MS.filter((ms) => nowMs - Math.max(mtime, ctime) >= ms).length;
+    return [target, info.dev, info.ino, info.size, mtime, ctime, info.mode, age].join(" ");
   } catch (error) {
     return error instanceof Deno.errors.NotFound ? undefined : (error as Error).name;
   }

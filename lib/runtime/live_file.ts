@@ -120,20 +120,24 @@ export class LiveFile<T> implements Service {
     while (!signal.aborted) {
       await clock.sleepMs(pollMs, signal);
       if (signal.aborted) return;
-      if (await fileIdentity(this.#path) === this.#identity) continue;
+      if (await this.#look() === this.#identity) continue;
       await this.#settle(signal);
       if (!signal.aborted) await this.#inTurn(() => this.#check(signal));
     }
+  }
+
+  #look(): Promise<string | undefined> {
+    return fileIdentity(this.#path, this.#options.clock.nowMs());
   }
 
   /** Waits until whoever writes the file is probably done. */
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, debounceMs = DEBOUNCE_MS } = this.#options;
     const deadlineMs = clock.monotonicMs() + LONGEST_SETTLING_MS;
-    let before = await fileIdentity(this.#path);
+    let before = await this.#look();
     while (!signal.aborted) {
       await clock.sleepMs(debounceMs, signal);
-      const now = await fileIdentity(this.#path);
+      const now = await this.#look();
       if (now === before || clock.monotonicMs() >= deadlineMs) return;
       before = now;
     }
@@ -157,7 +161,7 @@ export class LiveFile<T> implements Service {
     const { clock, compile, debounceMs = DEBOUNCE_MS } = this.#options;
     let doubted: string | undefined;
     while (true) {
-      this.#identity = await fileIdentity(this.#path);
+      this.#identity = await this.#look();
       const read = await readLive(this.#path);
       if (read === undefined) return await this.#missing(first);
       const content = await sha256(read.ok ? read.text : JSON.stringify(read.problems));
