@@ -246,9 +246,17 @@ export class Spool {
     return waiting.length;
   }
 
+  /**
+   * Remembered here even when the disk refuses: a full one has room again only when what waits on it was handled and removed. A
+   * process that ends before that hands it over again.
+   */
   async #moveCursor(cursor: Cursor): Promise<void> {
-    await disk("move on in", () => writeFileAtomically(cursorPath(this.#options.folder), JSON.stringify(cursor)));
     this.#cursor = cursor;
+    try {
+      await writeFileAtomically(cursorPath(this.#options.folder), JSON.stringify(cursor));
+    } catch (error) {
+      this.#options.log.debug("The spool goes on without storing how far it is", { error: describeError(error) });
+    }
   }
 
   /** Damaged lines go into a file of their own, whole, so that a repetition writes the same. */

@@ -78,6 +78,24 @@ spoolTest("a batch whose handler failed comes again, those before it do not", as
   assert.deepEqual(await drainAll(await open()), ["3", "4", "5"]);
 });
 
+spoolTest("a disk that is too full to remember how far it was drained is drained all the same", async (t) => {
+  const spool = await t.open({ batchRecords: 2 });
+  await spool.append(["1", "2", "3", "4", "5"]);
+  // A folder of that name refuses the file, as a disk without a free block does.
+  await Deno.mkdir(join(t.folder, "cursor"));
+  assert.deepEqual(await drainAll(spool), ["1", "2", "3", "4", "5"]);
+  assert.equal(spool.isEmpty, true);
+  await spool.append(["6", "7", "8", "9"]);
+  const seen: string[] = [];
+  const failing = spool.drain((batch) => {
+    seen.push(...batch);
+    return seen.length > 2 ? Promise.reject(new Error("away")) : Promise.resolve();
+  }, never);
+  await assert.rejects(failing, /away/);
+  assert.deepEqual(await drainAll(spool), ["8", "9"]);
+  await Deno.remove(join(t.folder, "cursor"));
+});
+
 spoolTest("drain takes what is appended while it runs, and stops between batches at the signal", async ({ open }) => {
   const spool = await open({ batchRecords: 1 });
   await spool.append(["1", "2"]);
