@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { momentOf } from "../runtime/clock.ts";
 import type { Lease, StoreTx } from "../store/port.ts";
 import type { Courier } from "./courier.ts";
 import type { Fence } from "./fence.ts";
@@ -76,7 +77,7 @@ export class Tick {
     if (rows.length === 0 && moves.length === 0) return selection.mayHaveMore && free > 0;
 
     hand.moves = [];
-    const sentAtMs = clock.monotonicMs();
+    const sentAt = momentOf(clock);
     let done;
     try {
       done = await store.transaction("outbox_tick", async (tx) => {
@@ -95,7 +96,7 @@ export class Tick {
     }
     hand.storeAway = false;
     pause.saved();
-    this.#o.held.confirmed(lease, sentAtMs);
+    this.#o.held.confirmed(lease, sentAt);
     done.after();
     journal.settled(moves.map((move) => ({ id: move.row.id, requeued: move.to !== "accepted" && move.to !== "dead" })));
     let unmatched = 0;

@@ -17,6 +17,25 @@ export interface Clock {
   sleepMs(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** An instant on both clocks. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+}
+
+/**
+ * How long ago this was, at most, milliseconds: by the clock that says more. While the machine is suspended, or a virtual one is
+ * paused, the monotonic clock stands still, and the wall clock is set right afterwards. (CLOCK_MONOTONIC: clock_gettime(2).)
+ * For what must not be used too long: a wall clock that is set forward makes it look old, which is the harmless side.
+ */
+export function longestAgeMs(clock: Clock, since: Moment): number {
+  return Math.max(clock.monotonicMs() - since.monotonicMs, clock.nowMs() - since.wallMs);
+}
+
 /** Longest wait a timer can hold (2^31 - 1 ms); longer ones fire at once, so waits are cut to it. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

@@ -3,13 +3,13 @@
  *
  * Safety does not rest on timing: every move of a guarded row checks holder and epoch in the database. The clock
  * here only keeps a slow or frozen holder from *handing over* more, which no database can take back: a lease counts as
- * ours until {@link SAFETY_MARGIN_MS} before the end that the last confirmed renewal gave it, measured by our monotonic clock
- * from before that renewal was sent.
+ * ours until {@link SAFETY_MARGIN_MS} before the end that the last confirmed renewal gave it, measured by our clocks
+ * from before that renewal was sent ({@link longestAgeMs}).
  *
  * @module
  */
 import { StoreUnavailable } from "../domain/errors.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { type Clock, longestAgeMs, type Moment, momentOf } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import { LoopService } from "../runtime/loop.ts";
@@ -36,7 +36,7 @@ export interface LeaseKeeperOptions {
 
 class Kept implements HeldLease {
   current: Lease | undefined;
-  confirmedAtMs = 0;
+  confirmedAt: Moment = { wallMs: 0, monotonicMs: 0 };
   readonly listeners = new Set<(lease: Lease | undefined) => void>();
   constructor(readonly name: string, private readonly keeper: LeaseKeeper) {}
 
@@ -46,8 +46,10 @@ class Kept implements HeldLease {
   lastKnown(): Lease | undefined {
     return this.current;
   }
-  confirmed(lease: Lease, sentAtMonotonicMs: number): void {
-    if (this.current?.epoch === lease.epoch) this.confirmedAtMs = Math.max(this.confirmedAtMs, sentAtMonotonicMs);
+  confirmed(lease: Lease, sentAt: Moment): void {
+    if (this.current?.epoch === lease.epoch && sentAt.monotonicMs > this.confirmedAt.monotonicMs) {
+      this.confirmedAt = sentAt;
+    }
   }
   lost(lease: Lease): void {
     if (this.current?.epoch === lease.epoch) this.keeper.drop(this);
@@ -114,8 +116,8 @@ export class LeaseKeeper extends LoopService {
     this.#wake.ring();
   }
 
-  ageMs(kept: { confirmedAtMs: number }): number {
-    return this.options.clock.monotonicMs() - kept.confirmedAtMs;
+  ageMs(kept: { readonly confirmedAt: Moment }): number {
+    return longestAgeMs(this.options.clock, kept.confirmedAt);
   }
 
   drop(kept: { readonly name: string; change(lease: Lease | undefined): void }): void {
@@ -155,11 +157,11 @@ export class LeaseKeeper extends LoopService {
 
   async #step(kept: Kept): Promise<void> {
     const { store, holder, leaseMs, clock, log } = this.options;
-    const sentAtMs = clock.monotonicMs();
+    const sentAt = momentOf(clock);
     if (kept.current !== undefined) {
       const lease = kept.current;
       if (await store.leases.renew(lease, leaseMs) === undefined) kept.lost(lease);
-      else kept.confirmed(lease, sentAtMs);
+      else kept.confirmed(lease, sentAt);
       if (kept.current !== undefined) return;
     }
     let taken = await store.leases.acquire(kept.name, holder, leaseMs);
@@ -170,7 +172,7 @@ export class LeaseKeeper extends LoopService {
       }
     }
     if (taken.result === "held") return;
-    kept.confirmedAtMs = sentAtMs;
+    kept.confirmedAt = sentAt;
     log.info("A lease was taken", { lease: kindOf(kept.name), epoch: taken.lease.epoch });
     kept.change(taken.lease);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { LeaseLost } from "../../domain/errors.ts";
-import type { Clock } from "../../runtime/clock.ts";
+import { type Clock, momentOf } from "../../runtime/clock.ts";
 import type { HeldLease, Lease, Store, StoreTx } from "../../store/port.ts";
 
 /** Name of the lease. */
@@ -29,12 +29,12 @@ export async function fenced<T>(
   name: string,
   work: (tx: StoreTx, nowMs: number) => Promise<T>,
 ): Promise<T> {
-  const sentAtMs = options.clock.monotonicMs();
+  const sentAt = momentOf(options.clock);
   const result = await options.store.transaction(name, async (tx) => {
     const nowMs = await tx.leases.renew(lease, options.leaseMs);
     if (nowMs === undefined) throw new LeaseLost(lease.name);
     return await work(tx, nowMs);
   });
-  options.lease.confirmed(lease, sentAtMs);
+  options.lease.confirmed(lease, sentAt);
   return result;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Moment } from "../../runtime/clock.ts";
 
 /** A lease that we hold. Every move of a row that it guards names its epoch. */
 export interface Lease {
@@ -23,8 +24,8 @@ export interface HeldLease {
    * of a table; for what has no row, as an alert that the database is away.
    */
   lastKnown(): Lease | undefined;
-  /** A renewal inside somebody's own transaction was committed; `sentAtMonotonicMs` is from before it was sent. */
-  confirmed(lease: Lease, sentAtMonotonicMs: number): void;
+  /** A renewal inside somebody's own transaction was committed; `sentAt` is from before it was sent. */
+  confirmed(lease: Lease, sentAt: Moment): void;
   /** A move matched no row, or a renewal found another epoch: it is not ours any more. */
   lost(lease: Lease): void;
   /** Called when the lease was taken (with it) or lost (without). @returns a function that ends the calls */

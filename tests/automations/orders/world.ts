@@ -108,7 +108,7 @@ export function ordersWorld(database: TestDatabase, options: { readonly batchSiz
     name: kept.name,
     lease: () => ranOut ? undefined : kept.lease(),
     lastKnown: () => kept.lastKnown(),
-    confirmed: (of, sentAtMs) => kept.confirmed(of, sentAtMs),
+    confirmed: (of, sentAt) => kept.confirmed(of, sentAt),
     lost: (of) => kept.lost(of),
     onChange: (listener) => kept.onChange(listener),
   };
