@@ -15,8 +15,8 @@ export interface AccessOptions {
   readonly adminToken: string | undefined;
 }
 
-/** A reverse proxy on this machine turns strangers into loopback callers; these headers give it away. */
-const FORWARDING_HEADERS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"] as const;
+/** A reverse proxy on this machine turns strangers into loopback callers; these headers, in lower case, give it away. */
+const FORWARDING_HEADER = /^(forwarded|x-forwarded-.*|x-real-ip|via)$/;
 const CHALLENGE = `Bearer realm="signal-automation"`;
 
 /**
@@ -28,7 +28,7 @@ export function makeAccess(options: AccessOptions): (access: Access, request: Re
   const check = options.adminToken === undefined ? undefined : makeTokenCheck(options.adminToken);
   const local = isLoopback(options.host);
   return (access, { headers }) => {
-    const fromHere = local && !FORWARDING_HEADERS.some((name) => headers.has(name));
+    const fromHere = local && ![...headers.keys()].some((name) => FORWARDING_HEADER.test(name));
     const authorization = check?.(headers.get("authorization")) ?? "absent";
     const needed = access === "token" || (access === "local" && !fromHere);
     if (needed && check === undefined) {

@@ -84,7 +84,8 @@ Deno.test("not on loopback, details need the token, and no Host is foreign", asy
 
 Deno.test("what a proxy on this machine forwards does not count as this machine", async () => {
   const world = makeWorld();
-  for (const header of ["x-forwarded-for", "forwarded", "x-real-ip", "via"]) {
+  const headers = ["x-forwarded-for", "X-Forwarded-Proto", "x-forwarded-port", "forwarded", "x-real-ip", "via"];
+  for (const header of headers) {
     const headers = { [header]: "127.0.0.1" };
     assert.equal((await get(world, "/metrics", { headers })).status, 401, header);
     assert.equal((await get(world, "/healthz", { headers })).status, 200);
