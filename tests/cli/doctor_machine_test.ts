@@ -147,7 +147,7 @@ Deno.test("What the unit's sandbox keeps from the service is told with where to 
     ExecStart: "{ path=/usr/local/bin/signal-automation ; }",
     ProtectHome: "yes",
     NoExecPaths: "/",
-    ExecPaths: "/usr/local/bin/signal-automation /usr/lib -/usr/local/bin/signal-cli -/opt/signal-cli -/opt/java",
+    ExecPaths: "/usr/local/bin /usr/lib -/usr/bin/signal-cli -/opt",
     InaccessiblePaths: "-/srv -/media",
     Environment: "HOME=/var/lib/signal-automation",
     StateDirectory: "signal-automation",
@@ -156,7 +156,7 @@ Deno.test("What the unit's sandbox keeps from the service is told with where to 
     (await judgeSandbox(config(settings), systemd({ ...unit, ...more }), UNIT)).map(({ level, text }) => [level, text]);
   const fine = [["ok", `${UNIT} reaches signal-cli`]];
   assert.deepEqual(await judge({}), fine);
-  assert.deepEqual(await judge({ SIGNAL_CLI_PATH: "/opt/signal-cli/bin/signal-cli" }), fine);
+  assert.deepEqual(await judge({ SIGNAL_CLI_PATH: "/opt/signal-cli-0.14.6/bin/signal-cli" }), fine);
   const path = "/home/me/signal-cli/bin/signal-cli";
   assert.deepEqual(await judge({ SIGNAL_CLI_PATH: path }), [
     ["fail", `SIGNAL_CLI_PATH is ${path}, which ${UNIT} cannot even see`],

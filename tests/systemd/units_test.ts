@@ -71,6 +71,15 @@ for (const name of ["signal-automation.service", "signal-cli.service"]) {
   });
 }
 
+Deno.test("signal-cli and Java may be run from where their releases are unpacked and linked", async () => {
+  for (const name of ["signal-automation.service", "signal-cli.service"]) {
+    const paths = (await read(name)).matchAll(/^ExecPaths=(.*)$/gm).flatMap(([, list]) => list!.split(" "));
+    const allowed = new Set(paths.map((path) => path.replace(/^-/, "")));
+    // Their names hold the version (/opt/signal-cli-0.14.6, /opt/jdk-25.0.1), so the folder above has to do.
+    for (const folder of ["/opt", "/usr/local/bin"]) assert.ok(allowed.has(folder), `${name}: ${folder}`);
+  }
+});
+
 test("signal-automation.service with signal-cli as its child is exposed by 1.5 at most", async () => {
   const files = { "child.service": await read("signal-automation.service") };
   assert.equal(await security(CHILD_TENTHS, files), "exit 0\n");

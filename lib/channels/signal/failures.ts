@@ -95,6 +95,14 @@ export function classifyStart(status: ExitStatus, lines: readonly string[]): Cha
       "Signal's servers refuse this signal-cli as too old (exit 2). Install the current release.",
     );
   }
+  // A shell's answer: there is such a program, and it may not be run. By hand, outside of the unit, it may well run.
+  if (status.code === 126) {
+    return new ChannelUnavailable(
+      "not_startable",
+      "The Java that signal-cli calls, or a part of signal-cli, may not be run by this service (exit 126). Under systemd " +
+        "it may lie below /opt, /usr/local/bin, /usr/local/lib or /usr/lib; elsewhere ExecPaths= of the unit has to name it.",
+    );
+  }
   if (status.code === 0) {
     return new ChannelUnavailable(
       "crashed",

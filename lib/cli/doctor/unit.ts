@@ -71,9 +71,9 @@ export async function judgeSandbox(config: Config, ask: Systemctl, unit: string)
   };
   if (transport !== "socket") {
     // A bare name is looked up on the unit's PATH, which has only places that it may run from.
-    if (cliPath.startsWith("/")) program("SIGNAL_CLI_PATH", cliPath, "/opt/signal-cli");
+    if (cliPath.startsWith("/")) program("SIGNAL_CLI_PATH", cliPath, "/opt");
     const java = /(?:^|\s)"?JAVA_HOME=([^\s"]+)/.exec(found.get("Environment") ?? "")?.[1];
-    if (java !== undefined) program("JAVA_HOME of the unit", java, "/opt/java");
+    if (java !== undefined) program("JAVA_HOME of the unit", java, "/opt");
     const unseen = cliDataDir === undefined ? undefined : hidden.find((folder) => isBelow(cliDataDir, folder));
     if (cliDataDir !== undefined && unseen !== undefined) {
       findings.push({

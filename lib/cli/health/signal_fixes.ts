@@ -9,6 +9,9 @@ export const SIGNAL_FIXES: Readonly<Record<string, string>> = {
   account_refused: "signal-automation link",
   not_registered: "signal-automation link",
   not_installed: "install signal-cli, then set SIGNAL_CLI_PATH if it is not on PATH",
+  java_missing: "install Java 25 or newer, or signal-cli's native build, which needs none",
+  not_startable: "put signal-cli and Java below /opt, or: systemctl edit signal-automation   and below [Service]: " +
+    "ExecPaths=THEIR_FOLDER",
   locked: "ps -eo pid,user,lstart,args | grep '[s]ignal-cli'   then end the one that is not the service's",
   daemon_absent: "systemctl start signal-cli",
   receive_mode: "start the daemon with --receive-mode=manual: it loses what arrives while the service is away",

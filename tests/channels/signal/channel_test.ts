@@ -198,6 +198,10 @@ const failedStarts: readonly [string, string, (child: ScriptedChild) => void, st
     child.complain("ERROR: JAVA_HOME is not set and no 'java' command could be found in your PATH.");
     child.exit(1);
   }],
+  ["not_startable", "a Java that may not be run here", (child) => {
+    child.complain("/usr/local/bin/signal-cli: 2: exec: java: Permission denied");
+    child.exit(126);
+  }],
   ["refused_to_start", "any other exit 1", (child) => child.exit(1)],
   ["crashed", "a kill during the start", (child) => child.exit(137, "SIGKILL")],
   ["no_answer", "silence", () => {}],
