@@ -73,6 +73,16 @@ everyEngine("an event that waits blocks its lane, in order, and no other", async
   );
 });
 
+everyEngine("an event that was put off before the clock was set back waits for nobody", async ({ store }) => {
+  await store.inbox.accept([event("a1"), event("a2")]);
+  const [first] = await store.inbox.due(all);
+  await store.inbox.defer(first!.id, 1, NOW_MS + 3_600_000, "automation_failed");
+  assert.deepEqual((await store.inbox.due(all)).map((row) => row.body), ['{"id":"a1"}', '{"id":"a2"}']);
+  await store.inbox.defer(first!.id, 1, (await store.pulse()).nowMs + 3_600_000, "automation_failed");
+  await store.inbox.finish((await store.inbox.due(all))[1]!.id, NOW_MS);
+  assert.equal((await store.pulse()).inboxDue, true);
+});
+
 everyEngine("a buried event keeps its body, counts as dead and blocks nobody", async (db) => {
   const { store } = db;
   await store.inbox.accept([event("a1"), event("a2")]);

@@ -129,6 +129,17 @@ everyEngine("a head that waits for its date blocks those behind it, and nobody e
   assert.deepEqual(await store.outbox.waitingLanes(ACCOUNT, now + 60_000), []);
 });
 
+everyEngine("what was stored before the database's clock was set back waits for nobody", async (db) => {
+  const { store } = db;
+  const stored = await store.outbox.enqueue([message(1)]);
+  // As if the clock had been right only since: an hour ago is now.
+  await db.adminQuery("UPDATE outbox SET due_at_ms = due_at_ms + 3600000");
+  assert.equal((await store.pulse()).outboxDue, true);
+  const ids = [...stored, ...await store.outbox.enqueue([message(1), message(2)])];
+  assert.deepEqual((await candidateIds(store)).toSorted((a, b) => a - b), ids);
+  assert.deepEqual(await store.outbox.waitingLanes(ACCOUNT, await nowMs(store)), []);
+});
+
 everyEngine("a row in the middle that waits for its date stops its lane there", async ({ store }) => {
   const lease = await leaseOf(store);
   const ids = await store.outbox.enqueue([message(1), message(1), message(1)]);

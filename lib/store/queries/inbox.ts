@@ -2,6 +2,7 @@
  * @module
  */
 import { integer, text } from "../decode.ts";
+import { isDue } from "../due.ts";
 import type { InboxRow, InboxStore } from "../port.ts";
 import { inboxLook } from "./inbox_look.ts";
 import { inserts, marks, type Scope, tuples } from "../scope.ts";
@@ -50,7 +51,7 @@ export function inboxQueries(scope: Scope): InboxStore {
       );
       for (const row of page) {
         const lane = text(row, "lane");
-        if (integer(row, "due_at_ms") > options.nowMs) blocked.add(lane);
+        if (!isDue(integer(row, "due_at_ms"), options.nowMs)) blocked.add(lane);
         else if (!blocked.has(lane)) chosen.push(integer(row, "id"));
         if (chosen.length >= options.limit) break;
       }

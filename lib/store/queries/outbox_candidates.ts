@@ -10,6 +10,7 @@
  */
 import type { AccountId } from "../../domain/address.ts";
 import { integer, text } from "../decode.ts";
+import { isDue } from "../due.ts";
 import type { OutboxRow, OutboxStore } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
 import { decodeOutboxRow, OUTBOX_COLUMNS } from "./outbox_rows.ts";
@@ -78,7 +79,7 @@ export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" |
     const waiting: { lane: string; dueAtMs: number }[] = [];
     for await (const lanes of pages(scope, account, FIRST, MAX_PAGE)) {
       for (const { lane, entries: [head] } of lanes) {
-        if (head!.dueAtMs > nowMs && !blocked.has(lane)) waiting.push({ lane, dueAtMs: head!.dueAtMs });
+        if (!isDue(head!.dueAtMs, nowMs) && !blocked.has(lane)) waiting.push({ lane, dueAtMs: head!.dueAtMs });
       }
     }
     return waiting;
@@ -112,7 +113,7 @@ function usable({ lane, entries, cutOff }: LaneEntries, options: Options): Chose
   const ids: number[] = [];
   for (const entry of entries) {
     // A row with a date to come stops its lane: those behind it wait for it.
-    if (entry.dueAtMs > options.nowMs || ids.length >= quota) {
+    if (!isDue(entry.dueAtMs, options.nowMs) || ids.length >= quota) {
       return ids.length === 0 ? undefined : { lane, ids, room: 0 };
     }
     ids.push(entry.id);

@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../../runtime/clock.ts";
 import { flag, integer, optionalInteger } from "../decode.ts";
+import { isDueSql } from "../due.ts";
 import { LARGEST_ORDER_ID, type Pulse } from "../port.ts";
 import type { Scope } from "../scope.ts";
 import { dueOrders, flaggedOrders } from "./orders.ts";
@@ -35,12 +36,13 @@ export class PulseReader {
     const startedAtMs = this.clock.monotonicMs();
     const full = startedAtMs >= this.#nextFullLookAtMs;
     const now = scope.dialect.nowMs;
+    const due = isDueSql("due_at_ms", now);
     const row = (await this.table.with(scope, ({ hint }) =>
       scope.rows(
         `SELECT ${now} AS now_ms,
           EXISTS (SELECT 1 FROM outbox ${scope.dialect.useOutboxWork}
-            WHERE state = 'queued' AND due_at_ms <= ${now}) AS outbox_due,
-          EXISTS (SELECT 1 FROM inbox WHERE state = 'new' AND due_at_ms <= ${now}) AS inbox_due,
+            WHERE state = 'queued' AND ${due}) AS outbox_due,
+          EXISTS (SELECT 1 FROM inbox WHERE state = 'new' AND ${due}) AS inbox_due,
           EXISTS (SELECT 1 ${dueOrders(hint)} AND o.id > ?) AS orders_due,
           ${full ? `EXISTS (SELECT 1 ${flaggedOrders(scope)})` : "0"} AS orders_flagged,
           ${full ? newestOrder(hint) : "NULL"} AS newest`,
