@@ -13,6 +13,7 @@ import { bootedAtMs, daemonOf, makeFolder, randomName, realSignalCli, savedPacin
 import { writeGroups } from "./app/groups_file.ts";
 import { ownerGroup } from "./app/owner_group.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
+import { tellOfResumedPauses } from "./app/pauses.ts";
 import { countingCriticals, Vitals } from "./app/vitals.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
 import { ORDERS_LEASE } from "./automations/orders/fence.ts";
@@ -226,6 +227,7 @@ export function buildApp(options: AppOptions): App {
       };
     },
   });
+  tellOfResumedPauses(dispatcher.pause, alerts);
 
   const proof = new ProofDesk({
     store,

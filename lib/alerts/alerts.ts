@@ -80,6 +80,14 @@ export class Alerts implements Alarm, Service {
     this.#later((ledger, nowMs) => ledger.raise(cause, severity, message, nowMs));
   }
 
+  /**
+   * A trouble that was met at `sinceMs` (UTC) and goes on, perhaps since before this process, whose predecessor may have died before
+   * it could tell: told once, and not at all when it was {@link raise}d since then.
+   */
+  recall(cause: string, severity: Severity, message: string, sinceMs: number): void {
+    this.#later((ledger, nowMs) => ledger.recall(cause, severity, message, sinceMs, nowMs));
+  }
+
   clear(cause: string, message: string): void {
     this.#later((ledger, nowMs) => ledger.clear(cause, message, nowMs));
   }

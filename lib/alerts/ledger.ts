@@ -66,6 +66,8 @@ const MAX_CAUSES = 100;
 /** Notices waiting; the oldest gives way. One cause has two at most: trouble and recovery. */
 const MAX_NOTICES = 50;
 const MAX_MESSAGE = 1_000;
+/** How long it is known that a cause was told, milliseconds: longer than Signal asks anybody to wait. */
+const KNOWN_FOR_MS = 7 * 24 * 60 * 60_000;
 /** No notice waits longer than this for its next try, milliseconds. */
 export const LONGEST_WAIT_MS = 60 * 60_000;
 
@@ -96,6 +98,12 @@ export class Ledger {
     Object.assign(record, { severity, message: text, lastSeenMs: nowMs, seen: record.seen + 1 });
   }
 
+  /** A trouble that was met at `sinceMs`, perhaps by an earlier process: nothing new when it was seen since then. */
+  recall(cause: string, severity: Severity, message: string, sinceMs: number, nowMs: number): void {
+    const record = this.state.causes[cause];
+    if (record === undefined || record.lastSeenMs < sinceMs) this.raise(cause, severity, message, nowMs);
+  }
+
   clear(cause: string, message: string, nowMs: number): void {
     const record = this.state.causes[cause];
     if (record === undefined || !record.active) return;
@@ -116,7 +124,7 @@ export class Ledger {
       unjump(record, nowMs);
       const dueMs = this.#dueMs(cause, record);
       if (dueMs !== undefined && dueMs <= nowMs) this.#tell(cause, record, nowMs);
-      else if (this.#forgettable(cause, record, nowMs)) delete this.state.causes[cause];
+      else this.#forget(cause, record, nowMs);
       const again = this.state.causes[cause] === undefined ? undefined : this.#dueMs(cause, record);
       if (again !== undefined) next = Math.min(next ?? again, again);
     }
@@ -192,10 +200,13 @@ export class Ledger {
     if (notices.length > MAX_NOTICES) notices.shift();
   }
 
-  #forgettable(cause: string, record: CauseRecord, nowMs: number): boolean {
+  /** What was quiet for long begins anew with the next {@link raise}; that it was told stays known, for {@link recall}. */
+  #forget(cause: string, record: CauseRecord, nowMs: number): void {
     const quietMs = nowMs - Math.max(record.lastSeenMs, record.toldAtMs ?? 0);
     const lasts = record.active && this.pace.lasting.has(cause);
-    return !lasts && (!record.active || record.seen === 0) && quietMs >= this.pace.reminderMs;
+    if (lasts || (record.active && record.seen > 0) || quietMs < this.pace.reminderMs) return;
+    if (quietMs >= KNOWN_FOR_MS) delete this.state.causes[cause];
+    else Object.assign(record, { active: false, told: false, seen: 0, tellings: 0 });
   }
 
   #makeRoom(): void {

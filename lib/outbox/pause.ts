@@ -24,6 +24,14 @@ export interface BreakerOptions {
   readonly cooldownMs: number;
 }
 
+/** A pause that an earlier process, or another instance, met and that goes on here. */
+export interface ResumedPause {
+  readonly reason: ChannelFault;
+  /** When it was met, milliseconds UTC: whoever told of its reason since then has told of this pause. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 /** `closed`: works. `open`: left alone for now. `half_open`: one message goes first. */
 export type BreakerState = "closed" | "open" | "half_open";
 
@@ -32,6 +40,8 @@ export class AccountPause {
   /** The same on the monotonic clock, and how long that was when it began: a clock that is set back makes no pause longer. */
   #untilMonotonicMs = 0;
   #lengthMs = 0;
+  /** When it was met first, milliseconds UTC; one that is prolonged for the same reason is the same pause. */
+  #sinceMs = 0;
   #reason: ChannelFault | undefined;
   #faultsInARow = 0;
   #probing = false;
@@ -39,6 +49,7 @@ export class AccountPause {
   /** What is being stored. */
   #saving: { readonly text: string; readonly faultsInARow: number } | undefined;
   #storedFaults = false;
+  readonly #onResumed: ((pause: ResumedPause) => void)[] = [];
 
   constructor(
     private readonly account: AccountId,
@@ -74,12 +85,34 @@ export class AccountPause {
     const open = this.#faultsInARow >= this.breaker.threshold;
     // "At once" from the other side is no date: it would be asked in a tight loop.
     const asked = outcome.retryAfterMs === 0 ? undefined : outcome.retryAfterMs;
+    if (this.remainingMs() === 0 || this.#reason !== outcome.reason) this.#sinceMs = this.clock.nowMs();
     const ms = asked ?? (open ? Math.max(own, this.breaker.cooldownMs) : own);
     this.#last(Math.max(this.remainingMs(), ms));
     this.#reason = outcome.reason;
     this.#probing = true;
     if (ms > STORED_FROM_MS) this.#unsaved = true;
     return ms;
+  }
+
+  /**
+   * Who was killed right after it met a pause may have told nobody: {@link load} and {@link resume} say what goes on. Must not throw.
+   * The same pause may be told of several times.
+   */
+  onResumed(tell: (pause: ResumedPause) => void): void {
+    this.#onResumed.push(tell);
+  }
+
+  /** An answer that an earlier process got to a request of `handedOverAtMs`, and of which the database never learnt. */
+  resume(outcome: Extract<SendOutcome, { outcome: "paused" }>, handedOverAtMs: number): void {
+    this.begin(outcome);
+    this.#sinceMs = Math.min(this.#sinceMs, handedOverAtMs);
+    this.#tellResumed();
+  }
+
+  #tellResumed(): void {
+    if (this.#reason === undefined || this.remainingMs() === 0) return;
+    const resumed = { reason: this.#reason, sinceMs: this.#sinceMs, untilMs: this.clock.nowMs() + this.remainingMs() };
+    for (const tell of this.#onResumed) tell(resumed);
   }
 
   /** Something was accepted: the channel works. */
@@ -111,6 +144,7 @@ export class AccountPause {
     const stored = JSON.parse(text) as {
       untilMs: number;
       lengthMs?: number;
+      sinceMs?: number;
       reason: ChannelFault;
       faultsInARow?: number;
     };
@@ -120,8 +154,10 @@ export class AccountPause {
     this.#probing ||= this.#faultsInARow >= this.breaker.threshold;
     if (stored.untilMs > this.clock.nowMs()) {
       this.#last(Math.min(stored.untilMs - this.clock.nowMs(), stored.lengthMs ?? Infinity));
+      this.#sinceMs = Math.min(stored.sinceMs ?? this.clock.nowMs(), this.clock.nowMs());
       this.#reason = stored.reason;
       this.#probing = true;
+      this.#tellResumed();
     }
   }
 
@@ -145,6 +181,7 @@ export class AccountPause {
     return JSON.stringify({
       untilMs: this.#untilMs,
       lengthMs: this.#lengthMs,
+      sinceMs: this.#sinceMs,
       reason: this.#reason,
       faultsInARow: this.#faultsInARow,
     });

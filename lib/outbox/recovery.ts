@@ -32,10 +32,10 @@ export async function recover(
   readonly moves: readonly Move[];
   readonly stillUnknown: readonly LeftBehind[];
   /** Channel faults among the answers of the earlier process. */
-  readonly pauses: readonly Paused[];
+  readonly pauses: readonly { readonly outcome: Paused; readonly handedOverAtMs: number }[];
 }> {
   const moves: Move[] = [];
-  const pauses: Paused[] = [];
+  const pauses: { readonly outcome: Paused; readonly handedOverAtMs: number }[] = [];
   const stillUnknown: LeftBehind[] = [];
   for (const row of await tx.outbox.takeOver(lease, account)) {
     if (row.state === "unknown") {
@@ -44,7 +44,8 @@ export async function recover(
       const handOver = journal(row.id, row.epoch);
       moves.push(judge(row, handOver, options));
       if (handOver?.state !== "answered" || handOver.outcome.outcome !== "paused") continue;
-      if (handOver.outcome.reason !== "shutdown") pauses.push(handOver.outcome);
+      if (handOver.outcome.reason === "shutdown") continue;
+      pauses.push({ outcome: handOver.outcome, handedOverAtMs: handOver.atMs });
     }
   }
   return { moves, stillUnknown, pauses };

@@ -58,7 +58,7 @@ export class Stocktaking {
       // Answers that the database never learnt of: the other side wants to be left alone, whoever asks. Stored together with the rows
       // that they put back, since the journal is forgotten then.
       if (learnsPause && this.#pauseKnownUnder !== lease) {
-        for (const outcome of found.pauses) pause.begin(outcome);
+        for (const { outcome, handedOverAtMs } of found.pauses) pause.resume(outcome, handedOverAtMs);
         this.#pauseKnownUnder = lease;
       }
       await pause.save(tx.state);

@@ -322,3 +322,30 @@ Deno.test("a damaged state file costs a line in the log at most, and the file is
   assert.equal(world.stored.length, 1);
   assert.equal((await Deno.stat(`${world.stateDir}/alerts.json`)).mode! & 0o077, 0o000);
 });
+
+Deno.test("what a killed process met and told is not told again by the next one, days later either; what it did not tell is", async () => {
+  await using world = new World();
+  const metAtMs = world.clock.nowMs();
+  const first = world.make();
+  await first.start();
+  first.raise("rate_limited", "warning", "Signal asked us to slow down.");
+  await world.settle(first);
+  assert.equal(world.posted.length, 1);
+  await world.pass(first, 90 * MINUTE);
+  await first.stop();
+
+  await world.clock.advance(2 * 24 * 60 * MINUTE);
+  const next = world.make();
+  await next.start();
+  next.recall("rate_limited", "warning", "Signal asked us to slow down.", metAtMs);
+  await world.pass(next, 10 * MINUTE);
+  assert.equal(world.posted.length, 1);
+
+  next.recall("rate_limited", "warning", "Signal asked us to slow down.", world.clock.nowMs());
+  next.recall("proof_required", "error", "Signal wants a captcha.", metAtMs);
+  next.recall("proof_required", "error", "Signal wants a captcha.", metAtMs);
+  await world.settle(next);
+  assert.deepEqual(world.posted.slice(1).map(({ cause }) => cause), ["rate_limited", "proof_required"]);
+  await world.pass(next, 10 * MINUTE);
+  assert.equal(world.posted.length, 3);
+});

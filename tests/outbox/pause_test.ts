@@ -94,3 +94,33 @@ Deno.test("a clock that is set back makes no pause longer, not even across a res
   await clock.advance(600 * SECOND);
   assert.equal(pause.remainingMs(), 0);
 });
+
+Deno.test("a stored pause says that it goes on, with the moment at which it was met first", async () => {
+  await using db = await openTestStore("sqlite");
+  const { state } = db.store;
+  const clock = new ManualClock();
+  const metAtMs = clock.nowMs();
+  const pause = accountPause(clock);
+  pause.begin(LONG);
+  await clock.advance(SECOND);
+  pause.begin(LONG);
+  await pause.save(state);
+  pause.saved();
+  const next = accountPause(clock);
+  const told: unknown[] = [];
+  next.onResumed((resumed) => told.push(resumed));
+  await next.load(state);
+  assert.deepEqual(told, [{ reason: "rate_limited", sinceMs: metAtMs, untilMs: clock.nowMs() + 600 * SECOND }]);
+  await clock.advance(600 * SECOND);
+  await next.load(state);
+  assert.equal(told.length, 1, "a pause that is over is no news");
+});
+
+Deno.test("a pause that only the journal knows says that it goes on, as of the request that met it", () => {
+  const clock = new ManualClock();
+  const pause = accountPause(clock);
+  const told: unknown[] = [];
+  pause.onResumed(({ reason, sinceMs }) => told.push({ reason, sinceMs }));
+  pause.resume(LONG, clock.nowMs() - 5 * SECOND);
+  assert.deepEqual(told, [{ reason: "rate_limited", sinceMs: clock.nowMs() - 5 * SECOND }]);
+});
