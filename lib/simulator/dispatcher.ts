@@ -18,7 +18,6 @@ import { ASKING } from "./methods/asking.ts";
 import { receive } from "./methods/receiving.ts";
 import { SENDING } from "./methods/sending.ts";
 import type { Output } from "./output.ts";
-import { pause } from "./pause.ts";
 import { Parameters } from "./parameters.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { World } from "./world.ts";
@@ -211,7 +210,7 @@ export class Dispatcher {
       if (last.type === "crash_after") throw new Crash();
       return last.type === "lose_answer" ? NO_ANSWER : result;
     };
-    return waitMs === 0 ? finish() : pause(waitMs, this.#options.life).then(finish);
+    return waitMs === 0 ? finish() : this.#options.world.time.pause(waitMs, this.#options.life).then(finish);
   }
 }
 

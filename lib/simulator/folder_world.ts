@@ -8,6 +8,7 @@ import { FaultBook, type FaultRule } from "./faults.ts";
 import { Appender, readIfThere, replaceFile, stamp } from "./files.ts";
 import { FolderMailbox } from "./folder_mailbox.ts";
 import { parseWorld, type WorldState } from "./state.ts";
+import { REAL_TIME, type WorldTime } from "./time.ts";
 import {
   type AccountMemory,
   applyChange,
@@ -24,6 +25,7 @@ const POLL_MS = 50;
 const MTIME_GRAIN_MS = 50;
 
 export class FolderWorld implements World {
+  readonly time: WorldTime = REAL_TIME;
   readonly faults: FaultBook;
   readonly folder: string;
   readonly #sent: Appender;

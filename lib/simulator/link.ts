@@ -5,7 +5,6 @@
  * @module
  */
 import type { Output } from "./output.ts";
-import { pause } from "./pause.ts";
 import { StartFailure } from "./start.ts";
 import { isRegistered, type World } from "./world.ts";
 
@@ -19,7 +18,7 @@ export async function linkDevice(world: World, output: Output, life: AbortSignal
   output.line("sgnl://linkdevice?uuid=c2ltdWxhdGVkLWxpbms%3D&pub_key=BXNpbXVsYXRlZC1wdWJsaWMta2V5LW9mLTMyYnl0ZXM");
   await output.drained();
   while (world.state.scannedBy === null && !life.aborted) {
-    await pause(LOOK_MS, life);
+    await world.time.pause(LOOK_MS, life);
     world.refresh();
   }
   const account = world.state.accounts.find(({ number }) => number === world.state.scannedBy);

@@ -5,6 +5,7 @@
  * @module
  */
 import { FaultBook, type FaultRule } from "./faults.ts";
+import { REAL_TIME, type WorldTime } from "./time.ts";
 import { parseWorld, type WorldState } from "./state.ts";
 import {
   type AccountMemory,
@@ -38,10 +39,10 @@ export class MemoryWorld implements World {
   #lastTimestamp = 0;
 
   /** @param description what `world.json` would hold. @throws {TypeError} when it has not the promised form */
-  constructor(description: Readonly<Record<string, unknown>>) {
+  constructor(description: Readonly<Record<string, unknown>>, readonly time: WorldTime = REAL_TIME) {
     this.#description = { ...description };
     this.#state = parseWorld(description);
-    this.faults = new FaultBook({ nowMs: Date.now, fileExists: (name) => this.files.has(name), onFired: () => {} });
+    this.faults = new FaultBook({ nowMs: time.nowMs, fileExists: (name) => this.files.has(name), onFired: () => {} });
   }
 
   get state(): WorldState {
@@ -98,11 +99,11 @@ export class MemoryWorld implements World {
   }
 
   nextTimestamp(): number {
-    return this.#lastTimestamp = Math.max(Date.now(), this.#lastTimestamp + 1);
+    return this.#lastTimestamp = Math.max(this.time.nowMs(), this.#lastTimestamp + 1);
   }
 
   record(sent: Omit<SentRecord, "seq" | "pid" | "at_ms">): void {
-    const record = { seq: this.sent.length + 1, pid: 0, at_ms: Date.now(), ...sent };
+    const record = { seq: this.sent.length + 1, pid: 0, at_ms: this.time.nowMs(), ...sent };
     this.sent.push(record);
     for (const listener of [...this.#sentListeners]) listener(record);
   }

@@ -10,7 +10,6 @@ import { Dispatcher } from "./dispatcher.ts";
 import { LineSplitter } from "./lines.ts";
 import { Manager } from "./manager.ts";
 import { Output } from "./output.ts";
-import { pause } from "./pause.ts";
 import type { TrustMode } from "./recipients.ts";
 import { checkAccount, StartFailure } from "./start.ts";
 import { linkDevice } from "./link.ts";
@@ -232,7 +231,7 @@ class Run {
     const effect = this.#world.faults.take({ on: "stdin" }).at(-1);
     if (effect?.type !== "stop_reading") return undefined;
     const { ms } = effect;
-    return ms === undefined ? new Promise(() => {}) : pause(ms, this.#life.signal);
+    return ms === undefined ? new Promise(() => {}) : this.#world.time.pause(ms, this.#life.signal);
   }
 
   async #startDelay(): Promise<void> {
@@ -245,7 +244,7 @@ class Run {
         throw new StartFailure(Math.abs(effect.code), effect.message ?? "Error while checking account");
       }
     }
-    if (waitMs > 0) await pause(waitMs, this.#life.signal);
+    if (waitMs > 0) await this.#world.time.pause(waitMs, this.#life.signal);
   }
 
   /** Everything stops where it is; what has not left never leaves. */

@@ -6,7 +6,6 @@
  */
 import { type ReceivedLine, renderLine, senderOf } from "./envelope.ts";
 import { Crash } from "./failure.ts";
-import { pause } from "./pause.ts";
 import type { Recipients } from "./recipients.ts";
 import type { Mailbox, QueueItem, World } from "./world.ts";
 
@@ -118,7 +117,7 @@ export class Receiver {
     this.#mailbox.ack(item);
     await this.#point("receive.acked", item);
     if (!duplicate) return await this.#open(item, true);
-    await this.#hand(renderLine(item.item, this.#recipients, Date.now(), {
+    await this.#hand(renderLine(item.item, this.#recipients, this.#world.time.nowMs(), {
       message: "message with old counter",
       type: "ProtocolDuplicateMessageException",
     }));
@@ -130,13 +129,13 @@ export class Receiver {
     if (sender && !this.#recipients.keyTrusted(sender)) {
       if (!first) return;
       const exception = { message: "untrusted identity", type: "UntrustedIdentityException" };
-      return await this.#hand(renderLine(item.item, this.#recipients, Date.now(), exception));
+      return await this.#hand(renderLine(item.item, this.#recipients, this.#world.time.nowMs(), exception));
     }
     this.#mailbox.markDecrypted(item);
     const { processingMs } = item.item;
-    if (typeof processingMs === "number") await pause(processingMs, this.#life);
+    if (typeof processingMs === "number") await this.#world.time.pause(processingMs, this.#life);
     await this.#point("receive.decrypted", item);
-    await this.#hand(renderLine(item.item, this.#recipients, Date.now()));
+    await this.#hand(renderLine(item.item, this.#recipients, this.#world.time.nowMs()));
     await this.#point("receive.written", item);
     this.#mailbox.dropCached(item);
   }
@@ -150,7 +149,9 @@ export class Receiver {
     const { from, group } = item.item;
     const to = [from, group].filter((name) => typeof name === "string");
     for (const effect of this.#world.faults.take({ on, to })) {
-      if (effect.type === "delay") await pause(typeof effect.ms === "number" ? effect.ms : effect.ms[0], this.#life);
+      if (effect.type === "delay") {
+        await this.#world.time.pause(typeof effect.ms === "number" ? effect.ms : effect.ms[0], this.#life);
+      }
       if (effect.type === "hang") await new Promise(() => {});
       if (effect.type === "crash_before" || effect.type === "crash_after") {
         this.#world.flush();

@@ -7,7 +7,6 @@
  */
 import { Crash, IO_ERROR, NO_ANSWER, RATE_LIMIT, RpcFailure, UNTRUSTED_KEY, USER_ERROR } from "./failure.ts";
 import { type Effect, type ResultType, seeded } from "./faults.ts";
-import { pause } from "./pause.ts";
 import type { Recipients, Target } from "./recipients.ts";
 import type { Group, Person } from "./state.ts";
 import type { SendResult, World } from "./world.ts";
@@ -50,7 +49,7 @@ export class Sender {
     const waitMs = this.#waitMs(effects);
     const last = effects.at(-1);
     if (waitMs === 0) return this.#deliver(outgoing, groups, last);
-    return pause(waitMs, this.#life).then(() => this.#deliver(outgoing, groups, last));
+    return this.#world.time.pause(waitMs, this.#life).then(() => this.#deliver(outgoing, groups, last));
   }
 
   #deliver(outgoing: Outgoing, groups: readonly Group[], effect: Effect | undefined): SendAnswer | Promise<SendAnswer> {
@@ -75,7 +74,7 @@ export class Sender {
     }
     if (effect?.type === "delay_answer") {
       this.#world.flush();
-      return pause(effect.ms, this.#life).then(() => succeeded(answer, results));
+      return this.#world.time.pause(effect.ms, this.#life).then(() => succeeded(answer, results));
     }
     return succeeded(answer, results);
   }

@@ -5,6 +5,7 @@
  */
 import type { FaultBook, ResultType } from "./faults.ts";
 import type { WorldState } from "./state.ts";
+import type { WorldTime } from "./time.ts";
 
 /** One recipient's fate, as it stands in an answer (facts: signal.md §4.5). */
 export interface SendResult {
@@ -101,6 +102,7 @@ export function isRegistered(
 }
 
 export interface World {
+  readonly time: WorldTime;
   readonly state: WorldState;
   readonly faults: FaultBook;
   /** Looks whether somebody changed the world. Cheap: it is called before each batch of input. */

@@ -1,5 +1,5 @@
 /**
- * Unknown outcomes, evidence and receipts, in real time: the timestamps are signal-cli's.
+ * Unknown outcomes, evidence and receipts: the timestamps are signal-cli's, which goes by the clock of the test.
  */
 import assert from "node:assert/strict";
 import { makeAci } from "../../lib/domain/address.ts";
@@ -9,9 +9,12 @@ import { GROUP, NUMBER, number, person, uuid } from "./cast.ts";
 import { type Rig, rigTest } from "./rig.ts";
 
 const aci = (n: number) => makeAci(uuid(n));
-const WAIT = { sendTimeoutMs: 150, unknownWaitMs: 1_500 };
+const WAIT = { sendTimeoutMs: 1_000, unknownWaitMs: 20_000 };
 const receipt = (rig: Rig, from: number, timestamp: number, type = "delivery") =>
-  rig.device.world.push(NUMBER, { account: NUMBER, from: uuid(from), receipt: { type, timestamps: [timestamp] } });
+  rig.device.world.push(NUMBER, {
+    ...{ account: NUMBER, from: uuid(from), receivedAtMs: rig.clock.nowMs() },
+    receipt: { type, timestamps: [timestamp] },
+  });
 const sentAt = (rig: Rig, n = 0) => rig.signal.sent.items[n]!.timestamp;
 
 for (const [what, to] of [["a person", aci(0)], ["a person known by number", person(0)], ["a group", GROUP]] as const) {
@@ -25,7 +28,7 @@ for (const [what, to] of [["a person", aci(0)], ["a person known by number", per
     assert.deepEqual(rig.signal.bodies(), ["a", "b"]);
     assert.deepEqual(await rig.outcomes(id!), ["no_answer", "receipt"]);
     assert.equal(rig.counters.total("messages_proven_total"), 1);
-  }, { realTime: true });
+  }, { oneClock: true });
 }
 
 rigTest("without evidence an unknown message is sent again, or held, as the policy of its kind says", async (rig) => {
@@ -43,7 +46,7 @@ rigTest("without evidence an unknown message is sent again, or held, as the poli
   assert.deepEqual(rig.signal.bodies(), ["again"]);
   assert.equal(rig.counters.total("messages_unknown_total", { reason: "no_answer" }), 2);
   assert.equal(rig.counters.total("messages_resent_total"), 1);
-}, { realTime: true });
+}, { oneClock: true });
 
 rigTest(
   "a message that kills its channel each time is given up, and costs the others nothing but time",
@@ -77,6 +80,7 @@ rigTest(
     rig.device.script({ nth: 2, effect: { type: "hang" } });
     const [first, second] = await rig.enqueue(GROUP, ["a", "b"]);
     const one = await rig.start({ ...WAIT, unknownWaitMs: 400, concurrency: 1 });
+    await until(() => one.journal.handOvers === 2, "both hand-overs");
     await rig.reach([second!], "unknown");
     const story = (await rig.db.store.outbox.find(second!))!;
     const { handedOverAtMs } = story.timeline.at(-1)!;
@@ -90,22 +94,22 @@ rigTest(
     assert.equal(rig.counters.total("messages_proven_total"), 0);
     assert.equal(rig.counters.total("messages_resent_total"), 1);
   },
-  { realTime: true },
+  { oneClock: true },
 );
 
 rigTest("evidence from somebody else, or for another time, proves nothing", async (rig) => {
   rig.device.script({ times: 1, effect: { type: "hang" } });
   const [id] = await rig.enqueue(aci(0), ["a"]);
-  const startedAtMs = Date.now();
+  const startedAtMs = rig.clock.nowMs();
   await rig.start({ ...WAIT, unknownWaitMs: 800 });
   await rig.reach([id!], "unknown");
   receipt(rig, 1, startedAtMs + 50);
   receipt(rig, 0, startedAtMs - 5_000);
-  receipt(rig, 0, Date.now() + 5_000);
+  receipt(rig, 0, rig.clock.nowMs() + 5_000);
   await rig.reach([id!], "accepted");
   assert.deepEqual(await rig.outcomes(id!), ["no_answer", "accepted"]);
   assert.equal(rig.counters.total("messages_proven_total"), 0);
-}, { realTime: true });
+}, { oneClock: true });
 
 rigTest("evidence that may belong to a message that is still in flight proves nothing", async (rig) => {
   rig.device.script(
@@ -122,7 +126,7 @@ rigTest("evidence that may belong to a message that is still in flight proves no
   await rig.reach([lost!], "accepted");
   assert.deepEqual(await rig.outcomes(lost!), ["no_answer", "accepted"]);
   await rig.reach([slow!], "delivered");
-}, { realTime: true });
+}, { oneClock: true });
 
 rigTest("evidence that may belong to a message that gets in doubt just now proves nothing", async (rig) => {
   rig.device.script({ times: 2, effect: { type: "hang" } });
@@ -159,7 +163,7 @@ for (const arrived of [true, false]) {
       const effect = { type: "result", result: "RATE_LIMIT_FAILURE", retryAfterSeconds: 1 } as const;
       rig.device.script({ times: 1, effect });
       const [id] = await rig.enqueue(aci(0), ["a"]);
-      await rig.start({ ...WAIT, unknownWaitMs: arrived ? 5_000 : 300 });
+      await rig.start({ ...WAIT, unknownWaitMs: arrived ? 20_000 : 300 });
       await rig.reach([id!], "unknown");
       const remoteId = (await rig.db.store.outbox.find(id!))!.timeline[0]!.remoteId!;
       if (arrived) receipt(rig, 0, Number(remoteId));
@@ -167,7 +171,7 @@ for (const arrived of [true, false]) {
       assert.deepEqual(rig.signal.bodies(), arrived ? [] : ["a"]);
       assert.deepEqual(await rig.outcomes(id!), ["rate_limited", arrived ? "receipt" : "accepted"]);
     },
-    { realTime: true },
+    { oneClock: true },
   );
 }
 
@@ -181,11 +185,13 @@ rigTest("receipts make a message delivered, then read, per member of a group, an
   await rig.reach([id!], "read");
   receipt(rig, 2, sentAt(rig));
   const story = () => rig.db.store.outbox.find(id!);
-  const done = Date.now() + 5_000;
-  while ((await story())!.receipts.length < 3 && Date.now() < done) await rig.reach([id!], "read");
+  await until(async () => {
+    await rig.pass(25);
+    return (await story())!.receipts.length === 3;
+  }, "the third receipt");
   assert.deepEqual(
     (await story())!.receipts.map(({ member, kind }) => `${member} ${kind}`).sort(),
     [`${aci(0)} delivered`, `${aci(1)} read`, `${aci(2)} delivered`].sort(),
   );
   assert.equal(await rig.state(id!), "read");
-}, { realTime: true });
+}, { oneClock: true });

@@ -12,9 +12,10 @@ import type { MessageKind, Origin } from "../../lib/domain/message.ts";
 import { reopenOrders } from "../../lib/automations/orders/owed_again.ts";
 import { settleOrders } from "../../lib/automations/orders/settled.ts";
 import { DeadLetters } from "../../lib/outbox/dead_letters.ts";
+import type { WorldTime } from "../../lib/simulator/time.ts";
 import type { SettledRow } from "../../lib/store/port.ts";
 import { type DatabaseName, databases, databaseTest, type TestDatabase } from "../support/databases.ts";
-import { type Device, InProcessSignal } from "../support/in_process_signal.ts";
+import { type Device, InProcessSignal, timeOf } from "../support/in_process_signal.ts";
 import { ManualClock, RecordingAlarm, RecordingCounters, RecordingLog } from "../support/recording.ts";
 import { until } from "../support/until.ts";
 import { ACCOUNT, GROUP_ID, NUMBER, number, uuid } from "./cast.ts";
@@ -32,6 +33,10 @@ export interface RigOptions {
   readonly people?: number;
   readonly world?: Readonly<Record<string, unknown>>;
   readonly realTime?: boolean;
+  /** Signal's own timestamps and delays go by the rig's clock too: how long a machine takes for anything changes nothing. */
+  readonly oneClock?: boolean;
+  /** Whatever Signal delays, by whatever time, waits for {@link Rig.letGo}. */
+  readonly held?: boolean;
 }
 
 /** Registers a test on the named engines; default: SQLite, where it is quick. */
@@ -66,18 +71,30 @@ export class Rig implements AsyncDisposable {
   readonly instances: Instance[] = [];
   readonly folder: string;
   bootedAtMs = 1_784_000_000_000;
+  readonly #held = Promise.withResolvers<void>();
 
   constructor(readonly db: TestDatabase, readonly options: RigOptions = {}) {
+    this.clock = new ManualClock(Date.now() + AHEAD_MS);
     const people = Array.from({ length: options.people ?? 5 }, (_, n) => ({ number: number(n), uuid: uuid(n) }));
     this.signal = new InProcessSignal({
       accounts: [NUMBER],
       people,
       groups: [{ id: GROUP_ID, name: "Shop", members: people.map((one) => one.uuid) }],
       ...options.world,
-    });
+    }, this.#signalTime());
     this.device = this.signal.addDevice();
-    this.clock = new ManualClock(Date.now() + AHEAD_MS);
     this.folder = Deno.makeTempDirSync({ prefix: "outbox-" });
+  }
+
+  #signalTime(): WorldTime | undefined {
+    const { oneClock, held } = this.options;
+    if (oneClock) return timeOf(this.clock);
+    return held ? timeOf({ nowMs: () => Date.now(), sleepMs: () => this.#held.promise }) : undefined;
+  }
+
+  /** What Signal delayed goes on, and nothing is delayed any more. */
+  letGo(): void {
+    this.#held.resolve();
   }
 
   /** An instance that is running and holds the lease, if it can be had. */

@@ -6,8 +6,10 @@
  */
 import type { SignalCliProcess, SpawnSignalCli } from "../../lib/channels/signal/process.ts";
 import { simulatedSpawn } from "../../lib/cli/demo/simulated_spawn.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
 import type { FaultRule } from "../../lib/simulator/faults.ts";
 import { MemoryWorld } from "../../lib/simulator/memory_world.ts";
+import { REAL_TIME, type WorldTime } from "../../lib/simulator/time.ts";
 import type { SentRecord } from "../../lib/simulator/world.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -17,11 +19,14 @@ export class InProcessSignal {
   readonly devices: Device[] = [];
 
   /** @param description what `world.json` would hold, the same for every device */
-  constructor(private readonly description: Readonly<Record<string, unknown>>) {}
+  constructor(
+    private readonly description: Readonly<Record<string, unknown>>,
+    private readonly time: WorldTime = REAL_TIME,
+  ) {}
 
   /** Another linked device of the account. */
   addDevice(): Device {
-    const device = new Device(new MemoryWorld(this.description));
+    const device = new Device(new MemoryWorld(this.description, this.time));
     device.world.onSent((record) => this.sent.push(record));
     this.devices.push(device);
     return device;
@@ -56,6 +61,17 @@ export class Device {
     for (const child of running) child.kill("SIGKILL");
     await Promise.all(running.map((child) => child.status));
   }
+}
+
+/** Signal stamps and delays by this clock. */
+export function timeOf(clock: Pick<Clock, "nowMs" | "sleepMs">): WorldTime {
+  return {
+    nowMs: () => clock.nowMs(),
+    pause: async (ms, life) => {
+      await clock.sleepMs(ms, life);
+      if (life.aborted) await new Promise(() => {});
+    },
+  };
 }
 
 function isFor({ to }: SentRecord, name: string): boolean {
