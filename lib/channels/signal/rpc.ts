@@ -16,7 +16,7 @@ import { type Clock, within } from "../../runtime/clock.ts";
 import type { Counters } from "../../runtime/counters.ts";
 import { Deadlines } from "./deadlines.ts";
 import { LineSplitter, LineTooLong } from "./lines.ts";
-import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
+import { readRpcError, RpcUnanswered } from "./rpc_errors.ts";
 
 export interface RpcNotification {
   readonly method: string;
@@ -47,9 +47,11 @@ export interface RpcOptions {
 
 /** An end waits for a write under way at most so long, milliseconds: a frozen peer takes nothing and keeps its side open. */
 const LET_GO_TIMEOUT_MS = 1_000;
+/** A peer that takes nothing any more ends by itself, after its last answers. One that does not is left after this, milliseconds. */
+const LAST_ANSWERS_TIMEOUT_MS = 5_000;
 
 /** Why the connection ended. */
-export type RpcEnd = "end_of_stream" | "read_failed" | "line_too_long" | "closed";
+export type RpcEnd = "end_of_stream" | "read_failed" | "write_failed" | "line_too_long" | "closed";
 
 interface Waiter {
   readonly id: number;
@@ -73,7 +75,7 @@ export class RpcClient {
   #unwritten: Waiter[] = [];
   #flushing: Promise<void> | undefined;
   #nextId = 1;
-  #ended = false;
+  readonly #over = new AbortController();
   #inputOpen = true;
   #lastReadAtMs: number;
   #heldUp = false;
@@ -97,7 +99,7 @@ export class RpcClient {
 
   /** Whether a request can be made. */
   get open(): boolean {
-    return this.#inputOpen && !this.#ended;
+    return this.#inputOpen && !this.#over.signal.aborted;
   }
 
   /** Requests without an answer so far. */
@@ -163,8 +165,8 @@ export class RpcClient {
   }
 
   /** Ends at once: fails every waiter and lets go of both streams. */
-  async close(): Promise<void> {
-    this.#finish("closed");
+  async close(why: RpcEnd = "closed"): Promise<void> {
+    this.#finish(why);
     const letGo = Promise.allSettled([this.#reader.cancel(), this.#writer.abort()]);
     await within(letGo, LET_GO_TIMEOUT_MS, "end of a connection").catch(() => {});
   }
@@ -172,7 +174,7 @@ export class RpcClient {
   async #flush(): Promise<void> {
     // One turn of the microtask queue collects what is asked for in the same tick.
     await Promise.resolve();
-    while (this.#unwritten.length > 0 && !this.#ended) {
+    while (this.#unwritten.length > 0 && !this.#over.signal.aborted) {
       const bytes = this.#takeUnwritten();
       if (bytes === undefined) continue;
       try {
@@ -182,12 +184,20 @@ export class RpcClient {
         // request was written stay until the output ends; the others can go at once.
         this.#inputOpen = false;
         this.#options.counters.add("signal_rpc_write_failures_total");
+        this.#leaveLater();
         for (const waiter of this.#takeAll()) {
           waiter.settle({ error: new RpcUnanswered(waiter.method, "disconnected", false) });
         }
       }
     }
     this.#flushing = undefined;
+  }
+
+  /** A peer that hears nobody is of no use, however long it keeps its side open. What it said already is read first. */
+  async #leaveLater(): Promise<void> {
+    const { signal } = this.#over;
+    do await this.#options.clock.sleepMs(LAST_ANSWERS_TIMEOUT_MS, signal); while (this.#heldUp && !signal.aborted);
+    if (!signal.aborted) await this.close("write_failed");
   }
 
   #takeAll(): Waiter[] {
@@ -259,12 +269,12 @@ export class RpcClient {
     }
     const { error } = message;
     if (error === undefined || error === null) waiter.settle({ value: message.result });
-    else waiter.settle({ error: rpcError(waiter.method, error) });
+    else waiter.settle({ error: readRpcError(waiter.method, error) });
   }
 
   #finish(end: RpcEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
     this.#inputOpen = false;
     this.#deadlines.close();
     this.#unwritten = [];
@@ -284,17 +294,4 @@ function parseObject(line: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** JSON-RPC's own "internal error", for an error object that names no code. */
-const INTERNAL_ERROR = -32603;
-
-function rpcError(method: string, error: unknown): RpcError {
-  const { code, message, data } = (typeof error === "object" ? error : {}) as Record<string, unknown>;
-  return new RpcError(
-    method,
-    typeof code === "number" ? code : INTERNAL_ERROR,
-    typeof message === "string" ? message : "",
-    data ?? undefined,
-  );
 }

@@ -41,3 +41,17 @@ export class RpcUnanswered extends Error {
     super(`${method}: no answer (${why}${written ? "" : ", not sent"})`);
   }
 }
+
+/** JSON-RPC's own "internal error", for an error object that names no code. */
+const INTERNAL_ERROR = -32603;
+
+/** The `error` of an answer to `method`, whatever it holds. */
+export function readRpcError(method: string, error: unknown): RpcError {
+  const { code, message, data } = (typeof error === "object" ? error : {}) as Record<string, unknown>;
+  return new RpcError(
+    method,
+    typeof code === "number" ? code : INTERNAL_ERROR,
+    typeof message === "string" ? message : "",
+    data ?? undefined,
+  );
+}

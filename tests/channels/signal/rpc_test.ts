@@ -207,3 +207,33 @@ Deno.test("a peer that reads nothing cannot hold up close(), and what was not ta
   await within(rpc.close(), PATIENCE_MS, "close");
   await waiting;
 });
+
+Deno.test("a peer that takes no requests any more is left, although its output stays open, after time for its last answers", async () => {
+  const clock = new ManualClock();
+  const peer = new Peer(false);
+  const { rpc, counters } = connect(peer, { clock, input: closedPipe() });
+  const first = rpc.request("send", {}, { timeoutMs: 60_000 });
+  // In a write of its own: the first one vanishes in the pipe, the second one fails.
+  await Promise.resolve();
+  const second = rpc.request("send", {}, { timeoutMs: 60_000 });
+  const lost = assert.rejects(second, (error: RpcUnanswered) => error.why === "disconnected" && error.written);
+  await clock.untilSleeping(2);
+  assert.equal(rpc.open, false);
+  await peer.result(1, "answered");
+  assert.equal(await first, "answered");
+  await clock.advance(10_000);
+  assert.equal(await within(rpc.ended, PATIENCE_MS, "end"), "write_failed");
+  await lost;
+  assert.equal(counters.total("signal_rpc_write_failures_total"), 1);
+  assert.equal(clock.sleeping, 0);
+});
+
+/** The input of a process that has closed it: takes one write, then none. */
+function closedPipe(): WritableStream<Uint8Array> {
+  let writes = 0;
+  return new WritableStream({
+    write() {
+      if (++writes > 1) throw new Deno.errors.BrokenPipe();
+    },
+  });
+}
