@@ -24,8 +24,10 @@ export interface LifeOptions {
   };
 }
 
-/** How long output is still read after the process ended: a stray grandchild can hold the pipe open. */
-const LAST_OUTPUT_TIMEOUT_MS = 1_000;
+/** After the process ended its output is read on until none came for so long: a stray grandchild can hold the pipe open. */
+export const LAST_OUTPUT_QUIET_MS = 1_000;
+/** And no longer than this in all, milliseconds: one may also talk for ever. */
+const LAST_OUTPUT_TIMEOUT_MS = 5_000;
 
 export class Life {
   readonly rpc: RpcClient;
@@ -35,8 +37,8 @@ export class Life {
   /** Resolves when it says that it waits for the account's lock. */
   readonly locked: Promise<void>;
   isLocked = false;
-  readonly #exited: Promise<ExitStatus>;
-  readonly #drained = new AbortController();
+  /** What it wrote before its end is read: answers that would otherwise count as lost, messages that are nowhere else. */
+  readonly #drained: Promise<void>;
   #ending: Promise<ExitStatus> | undefined;
 
   constructor(private readonly child: SignalCliProcess, private readonly options: LifeOptions) {
@@ -58,17 +60,28 @@ export class Life {
         locked.resolve();
       }
     });
-    this.#exited = child.status.then(async (status) => {
-      // What it wrote before its end is still in the pipes: answers that would otherwise count as lost.
-      await Promise.race([
-        Promise.all([this.rpc.ended, this.stderr.ended]),
-        clock.sleepMs(LAST_OUTPUT_TIMEOUT_MS, this.#drained.signal),
-      ]);
-      this.#drained.abort();
-      return status;
-    });
-    this.over = Promise.race([this.#exited.then(() => {}), this.rpc.ended.then(() => {})]);
+    this.#drained = child.status.then(() => this.#readOut());
+    this.over = Promise.race([this.#drained, this.rpc.ended.then(() => {})]);
   }
+
+  async #readOut(): Promise<void> {
+    const { clock } = this.options;
+    // From now on a request would only vanish in the pipe.
+    this.rpc.closeInput();
+    const done = new AbortController();
+    const ended = Promise.all([this.rpc.ended, this.stderr.ended]).then(() => done.abort());
+    const untilMs = clock.monotonicMs() + LAST_OUTPUT_TIMEOUT_MS;
+    let readAtMs: number;
+    do {
+      readAtMs = this.rpc.lastReadAtMs;
+      await Promise.race([ended, clock.sleepMs(LAST_OUTPUT_QUIET_MS, done.signal)]);
+      // Held up: what was read waits to be stored, and the rest in the pipe behind it.
+    } while (
+      !done.signal.aborted && clock.monotonicMs() < untilMs && (this.rpc.heldUp || this.rpc.lastReadAtMs > readAtMs)
+    );
+    done.abort();
+  }
+
   /** @param orderly first close its input and give it time to answer what is in flight */
   end(orderly: boolean): Promise<ExitStatus> {
     return this.#ending ??= this.#end(orderly);
@@ -78,7 +91,7 @@ export class Life {
     const { endTimeoutMs, killTimeoutMs } = this.options.times;
     const exitedWithin = async (timeoutMs: number) => {
       try {
-        return await within(this.#exited, timeoutMs, "end of signal-cli");
+        return await within(this.child.status, timeoutMs, "end of signal-cli");
       } catch (error) {
         if (error instanceof DeadlineExceeded) return undefined;
         throw error;
@@ -94,6 +107,7 @@ export class Life {
       status = await exitedWithin(killTimeoutMs);
     }
     if (status === undefined) this.options.log.error("signal-cli cannot be ended");
+    else await this.#drained;
     await this.rpc.close();
     await this.stderr.close();
     await closing;

@@ -114,7 +114,7 @@ export class RpcClient {
 
   /** Reading stands still because notifications are not taken: silence then says nothing about the peer. */
   get heldUp(): boolean {
-    return this.#heldUp;
+    return this.#heldUp && !this.#over.signal.aborted;
   }
 
   /**
@@ -196,7 +196,7 @@ export class RpcClient {
   /** A peer that hears nobody is of no use, however long it keeps its side open. What it said already is read first. */
   async #leaveLater(): Promise<void> {
     const { signal } = this.#over;
-    do await this.#options.clock.sleepMs(LAST_ANSWERS_TIMEOUT_MS, signal); while (this.#heldUp && !signal.aborted);
+    do await this.#options.clock.sleepMs(LAST_ANSWERS_TIMEOUT_MS, signal); while (this.heldUp);
     if (!signal.aborted) await this.close("write_failed");
   }
 

@@ -5,6 +5,7 @@ import { ChannelUnavailable, StoreUnavailable } from "../../../lib/domain/errors
 import { MAX_ACCEPT_BATCH, MAX_QUEUED_EVENTS } from "../../../lib/channels/signal/intake.ts";
 import type { Receipt, Transcript } from "../../../lib/channels/signal/envelope.ts";
 import type { Connector } from "../../../lib/channels/signal/connector.ts";
+import { LAST_OUTPUT_QUIET_MS } from "../../../lib/channels/signal/life.ts";
 import { RpcClient } from "../../../lib/channels/signal/rpc.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
 import { noCounters } from "../../../lib/runtime/counters.ts";
@@ -545,6 +546,36 @@ Deno.test("a full queue stops reading until there is room, and nothing is lost o
     await done.waitForCount(count);
     assert.deepEqual(stored, Array.from({ length: count }, (_, i) => i));
   });
+});
+
+Deno.test("what a killed child had written is read on while it waits for room, however slow storing is", async () => {
+  const lastWaits = new Recorder<number>();
+  // The wait for last output passes at once; what comes meanwhile decides, not the time.
+  const clock = {
+    ...systemClock,
+    sleepMs: (ms: number, signal?: AbortSignal) => {
+      if (ms === LAST_OUTPUT_QUIET_MS) lastWaits.push(ms);
+      return systemClock.sleepMs(ms === LAST_OUTPUT_QUIET_MS ? 5 : ms, signal);
+    },
+  };
+  await withChannel((child) => healthy(child), async ({ channel, children, reached, conditions, counters }) => {
+    const room = Promise.withResolvers<void>();
+    const stored = new Recorder<number>();
+    await channel.subscribe(async (events) => {
+      await room.promise;
+      for (const event of events) stored.push(JSON.parse(event.body).envelope.timestamp);
+    });
+    await reached("live");
+    const [child] = children.items;
+    for (let i = 0; i < 20; i++) await child!.notify(text(i));
+    await counters.measurements.waitFor((one) => one.name === "signal_intake_held_up_total");
+    child!.exit(137, "SIGKILL");
+    await Promise.race([lastWaits.waitForCount(5), reached("crashed")]);
+    room.resolve();
+    await reached("crashed");
+    await reached("live", conditions.items.length - 1);
+    assert.deepEqual(stored.items, Array.from({ length: 20 }, (_, i) => i));
+  }, { clock, maxQueuedEvents: 3 });
 });
 
 Deno.test("what cannot be stored until the very end is counted and said", async () => {
