@@ -31,6 +31,19 @@ everyEngine("an epoch grows with each change of holder, also over a release", as
   assert.deepEqual(listed.map(({ expiresInMs: _, ...rest }) => rest), [three]);
 });
 
+everyEngine(
+  "a lease from before the database's clock was set back ends as soon as the longest lease may",
+  async (db) => {
+    const { store } = db;
+    await store.leases.acquire("a", "dead", 10_000);
+    await db.adminQuery("UPDATE leases SET expires_at_ms = expires_at_ms + 86400000");
+    const held = await store.leases.acquire("a", "next", 10_000);
+    assert(held.result === "held" && held.holder === "dead" && held.expiresInMs <= 300_000);
+    const [kept] = await store.leases.list();
+    assert(kept!.holder === "dead" && kept!.expiresInMs <= 300_000 && kept!.expiresInMs > 290_000);
+  },
+);
+
 everyEngine("`renew()` answers the database's clock and prolongs", async ({ store }) => {
   const lease = await leaseOf(store);
   const before = (await store.pulse()).nowMs;

@@ -6,6 +6,9 @@ import { Contended, DuplicateKey } from "../faults.ts";
 import type { Lease, LeaseStore } from "../port.ts";
 import type { Scope } from "../scope.ts";
 
+/** The longest that a lease may be taken for: LEASE_SECONDS is at most 300. */
+const LONGEST_MS = 300_000;
+
 /** The leases. Rows are never deleted, so that an epoch is never given out twice. */
 export function leaseQueries(scope: Scope): LeaseStore {
   const now = scope.dialect.nowMs;
@@ -39,7 +42,11 @@ export function leaseQueries(scope: Scope): LeaseStore {
       const expiresInMs = integer(found, "expires_at_ms") - nowMs;
       const holds = text(found, "holder");
       if (holds !== holder && holds !== deadHolder && expiresInMs > 0) {
-        return { result: "held", holder: holds, expiresInMs, nowMs };
+        const longestMs = Math.max(LONGEST_MS, ttlMs);
+        if (expiresInMs <= longestMs) return { result: "held", holder: holds, expiresInMs, nowMs };
+        // From before the clock was set back. A holder that lives renews it; after a dead one nobody waits until it is as late again.
+        await scope.run("UPDATE leases SET expires_at_ms = ? WHERE name = ?", [nowMs + longestMs, name]);
+        return { result: "held", holder: holds, expiresInMs: longestMs, nowMs };
       }
       const epoch = integer(found, "epoch") + (holds === holder ? 0 : 1);
       await scope.run("UPDATE leases SET holder = ?, epoch = ?, expires_at_ms = ? WHERE name = ?", [
