@@ -337,6 +337,7 @@ export function buildApp(options: AppOptions): App {
       if (found.inboxDue) inbox.look();
       if (found.ordersDue || found.ordersFlagged) ordersBell.ring();
     },
+    onSilence: () => status.touch(),
     onCondition: (condition) => {
       status.touch();
       if (condition.state !== "live") {
@@ -380,6 +381,7 @@ export function buildApp(options: AppOptions): App {
     breaker: () => dispatcher.status().breaker,
     pausedMs: () => dispatcher.pause.remainingMs(),
     spoolBytes: () => intake.spooledBytes,
+    database: () => ({ up: pulse.condition().state !== "down", silentMs: pulse.silentMs() }),
     leases: () => ({ account: holds(accountLease), inbox: holds("inbox"), orders: holds(ORDERS_LEASE) }),
   }));
 
@@ -421,7 +423,7 @@ export function buildApp(options: AppOptions): App {
       dispatcher.look();
     },
     progress: [pulse, dispatcher],
-    ready: () => pulse.condition().state === "live",
+    database: () => pulse.condition(),
   });
   const systemd = openSystemd({ clock, log, health, progress: [pulse, dispatcher] });
 

@@ -81,7 +81,8 @@ export interface FaceOptions {
   readonly wake: () => void;
   /** Loops that must move for the service to be alive. */
   readonly progress: readonly { readonly lastTurnAtMs: number }[];
-  readonly ready: () => boolean;
+  /** How the database is: nothing can be done without it. */
+  readonly database: () => Condition;
 }
 
 /**
@@ -91,12 +92,12 @@ export interface FaceOptions {
 const STUCK_AFTER_MS = 90_000;
 
 /** Health, metrics and wake over HTTP. @throws {ConfigError} for an ADMIN_TOKEN that is too short */
-export function openHttp({ config, clock, log, metrics, health, wake, progress, ready }: FaceOptions): HttpServer {
+export function openHttp({ config, clock, log, metrics, health, wake, progress, database }: FaceOptions): HttpServer {
   const { host, port, adminToken } = config.http;
   const handler = makeRouter({
     health: () => health.snapshot(),
     alive: () => everyLoopTurns(progress, clock),
-    ready: () => ready() ? { ready: true, reasons: [] } : { ready: false, reasons: ["database_down"] },
+    ready: () => readiness(database()),
     metrics: () => metrics.render(),
     wake,
   }, {
@@ -107,6 +108,11 @@ export function openHttp({ config, clock, log, metrics, health, wake, progress, 
     counters: metrics,
   });
   return new HttpServer({ host, port, handler, clock, log: log.child("http"), counters: metrics });
+}
+
+function readiness({ state }: Condition): { readonly ready: boolean; readonly reasons: readonly string[] } {
+  if (state === "live") return { ready: true, reasons: [] };
+  return { ready: false, reasons: [state === "down" ? "database_down" : "database_silent"] };
 }
 
 function everyLoopTurns(progress: FaceOptions["progress"], clock: Clock): boolean {

@@ -88,6 +88,8 @@ export const CATALOGUE: Readonly<Record<string, MetricDescription>> = {
   signal_intake_lost_total: counter("Received messages that could be stored nowhere before the end: lost."),
   signal_accept_failures_total: counter("Batches of received messages that could not be stored and were tried again."),
   signal_send_errors_total: counter("Error answers of signal-cli to a send.", { code: "bounded" }),
+  database_up: gauge("1 while the database is there, also while it is late; 0 once a statement failed."),
+  database_silence_seconds: gauge("For how long the database has left a statement unanswered; 0 for less than 4."),
   spool_bytes: gauge("Size of the local spool."),
   spool_appended_total: counter("Records put into the spool."),
   spool_drained_total: counter("Records moved from the spool into the database."),

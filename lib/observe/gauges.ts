@@ -21,6 +21,8 @@ export interface GaugeSources {
   readonly breaker: () => string;
   readonly pausedMs: () => number;
   readonly spoolBytes: () => number;
+  /** `up`: it was there when it was asked last; `silentMs`: 0 while it answers. */
+  readonly database: () => { readonly up: boolean; readonly silentMs: number };
   /** By kind (`account`), never by name: that can hold our number. */
   readonly leases: () => Readonly<Record<string, boolean>>;
   /** Bytes. */
@@ -37,6 +39,9 @@ export function lookedUpGauges(counters: Counters, sources: GaugeSources): () =>
     counters.set("uptime_seconds", Math.floor((clock.monotonicMs() - startedAtMs) / 1000));
     counters.set("process_resident_memory_bytes", residentMemory());
     counters.set("spool_bytes", sources.spoolBytes());
+    const { up, silentMs } = sources.database();
+    counters.set("database_up", up ? 1 : 0);
+    counters.set("database_silence_seconds", Math.floor(silentMs / 1000));
     const backlog = sources.backlog();
     if (backlog !== undefined) {
       for (const state of BACKLOG_STATES) counters.set("outbox_messages", backlog[state], { state });

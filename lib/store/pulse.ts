@@ -14,6 +14,14 @@ import type { Pulse, Store } from "./port.ts";
 /** While the database is away it is asked again after this long, at most: back within 5 s of its return (issue: recovery). */
 export const LONGEST_RETRY_MS = 2_000;
 
+/**
+ * A database that was there and leaves a statement unanswered for so long, milliseconds, is said to be silent. The statement goes on
+ * waiting for its deadline: a database that is merely slow is not given up, and no connection is wasted on it.
+ */
+export const SILENT_AFTER_MS = 4_000;
+/** The silence is counted in steps, milliseconds: while this process is frozen itself, at most one of them passes. */
+const SILENCE_STEP_MS = 1_000;
+
 export interface PulseOptions {
   readonly store: Store;
   readonly intervalMs: number;
@@ -23,6 +31,8 @@ export interface PulseOptions {
   readonly onPulse: (pulse: Pulse) => void;
   /** The database went away or came back; called on changes only. */
   readonly onCondition: (condition: Condition) => void;
+  /** It became silent, which is `degraded`, or answered after all: {@link onCondition} is told of neither. Must not throw. */
+  readonly onSilence?: () => void;
   /**
    * The first answer of a database that was not known to be there: checks the schema. A throw that is no
    * {@link StoreUnavailable} of a passing kind ends the service, with this error.
@@ -35,6 +45,8 @@ export class PulseService implements Service {
   readonly name = "database";
   readonly #wake: Wake;
   #condition: Condition | undefined;
+  /** When it was asked what it leaves unanswered, on the monotonic clock; undefined while it is not silent. */
+  #silentSinceMs: number | undefined;
   #running: { stop: AbortController; done: Promise<void> } | undefined;
   /** When the loop turned last, on the monotonic clock: it does so within the deadline of a statement. */
   lastTurnAtMs: number;
@@ -48,7 +60,15 @@ export class PulseService implements Service {
 
   /** How the database is; `down` until it answered once. */
   condition(): Condition {
-    return this.#condition ?? { state: "down", reason: "not asked yet" };
+    const condition = this.#condition ?? { state: "down", reason: "not asked yet" };
+    const silentMs = this.silentMs();
+    if (silentMs === 0 || condition.state !== "live") return condition;
+    return { state: "degraded", reason: `has not answered for ${Math.floor(silentMs / 1_000)} s` };
+  }
+
+  /** For how long it has been silent, milliseconds; 0: it answers, or is known to be away. */
+  silentMs(): number {
+    return this.#silentSinceMs === undefined ? 0 : this.options.clock.monotonicMs() - this.#silentSinceMs;
   }
 
   async start(): Promise<void> {
@@ -76,7 +96,7 @@ export class PulseService implements Service {
       this.lastTurnAtMs = clock.monotonicMs();
       try {
         if (this.#condition?.state !== "live") await this.options.onArrival();
-        const pulse = await store.pulse();
+        const pulse = await this.#whileListening(() => store.pulse());
         this.lastAnswerAtMs = clock.nowMs();
         if (signal.aborted) return;
         this.#become(LIVE);
@@ -94,6 +114,34 @@ export class PulseService implements Service {
         this.#condition?.state === "live" ? intervalMs : Math.min(intervalMs, LONGEST_RETRY_MS),
         signal,
       );
+    }
+  }
+
+  /** Says when the answer is late, and when it came. */
+  async #whileListening<T>(ask: () => Promise<T>): Promise<T> {
+    const { clock, log, onSilence } = this.options;
+    const sinceMs = clock.monotonicMs();
+    const answered = new AbortController();
+    const watch = async () => {
+      for (let waitedMs = 0; waitedMs < SILENT_AFTER_MS; waitedMs += SILENCE_STEP_MS) {
+        await clock.sleepMs(SILENCE_STEP_MS, answered.signal);
+        if (answered.signal.aborted) return;
+      }
+      this.#silentSinceMs = sinceMs;
+      log.warn("The database does not answer; it is waited for until its deadline", { silentMs: this.silentMs() });
+      onSilence?.();
+    };
+    if (this.#condition?.state === "live") void watch();
+    try {
+      const answer = await ask();
+      if (this.#silentSinceMs !== undefined) log.info("The database answers again", { silentMs: this.silentMs() });
+      return answer;
+    } finally {
+      answered.abort();
+      if (this.#silentSinceMs !== undefined) {
+        this.#silentSinceMs = undefined;
+        onSilence?.();
+      }
     }
   }
 

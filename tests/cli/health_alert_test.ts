@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { alertCauses } from "../../lib/cli/health/alert.ts";
+import { judgeParts } from "../../lib/cli/health/report.ts";
 import { due, readTold, remember, REMIND_MS, writeTold } from "../../lib/cli/health/alert_state.ts";
 import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { AS_ROOT } from "../support/as_root.ts";
@@ -94,6 +96,17 @@ Deno.test("health --alert takes the webhook when Signal cannot be reached, and e
       /HEALTH CHECK ALERT: Service signal-automation is not running/,
     );
   }, { offline: true });
+});
+
+Deno.test("a database that is merely late fails the check and alarms nobody; one that is down does", () => {
+  const judge = (state: "degraded" | "down", reason: string) => {
+    const parts = { database: { state, reason } };
+    return judgeParts({ status: "degraded", timestamp: "2026-01-01T00:00:00.000Z", version: "1", parts }, 0);
+  };
+  const late = judge("degraded", "has not answered for 5 s");
+  assert.deepEqual(late.map(({ level, text }) => [level, text]), [["fail", "degraded: has not answered for 5 s"]]);
+  assert.deepEqual(alertCauses(late), []);
+  assert.deepEqual(alertCauses(judge("down", "the database cannot be reached")), ["database"]);
 });
 
 Deno.test("a cause is told at once, then once an hour, and forgotten when it is over", () => {

@@ -106,6 +106,7 @@ Deno.test("gauges are looked up when the metrics are asked for, and their labels
     breaker: () => "open",
     pausedMs: () => 30_000,
     spoolBytes: () => 17,
+    database: () => ({ up: true, silentMs: 7_900 }),
     leases: () => ({ account: true, inbox: false, orders: true }),
     residentMemory: () => 100,
   }));
@@ -122,6 +123,7 @@ Deno.test("gauges are looked up when the metrics are asked for, and their labels
   assert.equal(value("uptime_seconds"), 61);
   assert.equal(value("process_resident_memory_bytes"), 100);
   assert.equal(value("spool_bytes"), 17);
+  assert.deepEqual([value("database_up"), value("database_silence_seconds")], [1, 7]);
   for (const [name, { samples }] of families) {
     const described = CATALOGUE[name.replace("signal_automation_", "")]!;
     for (const { labels } of samples) {

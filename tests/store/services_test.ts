@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import type { Condition } from "../../lib/runtime/service.ts";
-import { LONGEST_RETRY_MS, PulseService } from "../../lib/store/pulse.ts";
+import { LONGEST_RETRY_MS, PulseService, SILENT_AFTER_MS } from "../../lib/store/pulse.ts";
 import { RetentionService } from "../../lib/store/retention.ts";
 import type { Store } from "../../lib/store/port.ts";
 import { databases, databaseTest, openTestStore } from "../support/databases.ts";
@@ -20,17 +20,19 @@ function heartbeat(store: Store, onArrival: () => Promise<void> = () => Promise.
   const conditions = new Recorder<Condition["state"]>();
   const pulses = new Recorder<number>();
   const fatal = new Recorder<unknown>();
-  const service = new PulseService({
+  const silences = new Recorder<Condition>();
+  const service: PulseService = new PulseService({
     store,
     intervalMs: INTERVAL_MS,
     clock,
     log: new RecordingLog(),
     onPulse: ({ nowMs }) => pulses.push(nowMs),
     onCondition: ({ state }) => conditions.push(state),
+    onSilence: () => silences.push(service.condition()),
     onArrival,
     onFatal: (error) => fatal.push(error),
   });
-  return { service, clock, conditions, pulses, fatal };
+  return { service, clock, conditions, pulses, fatal, silences };
 }
 
 testServiceContract("PulseService", async () => {
@@ -77,6 +79,35 @@ databaseTest(sqlite, "the heartbeat tells of changes only, and looks sooner whil
   await service.stop();
   assert.equal(clock.sleeping, 0);
 });
+
+databaseTest(
+  sqlite,
+  "a database that leaves a statement unanswered is said to be late, until it answers",
+  async (db) => {
+    const mortal = new MortalStore(db.store);
+    const { service, clock, conditions, pulses, silences } = heartbeat(mortal.store);
+    await service.start();
+    await pulses.waitForCount(1);
+    const thaw = Promise.withResolvers<void>();
+    mortal.onTheWay = (_, way) => way === "back" ? thaw.promise : undefined;
+    await clock.untilSleeping();
+    await clock.advance(INTERVAL_MS);
+    await clock.untilSleeping();
+    await clock.advance(SILENT_AFTER_MS - 1);
+    assert.deepEqual([service.condition().state, service.silentMs()], ["live", 0]);
+    await clock.advance(1);
+    await silences.waitForCount(1);
+    await clock.advance(2_000);
+    assert.deepEqual(service.condition(), { state: "degraded", reason: "has not answered for 6 s" });
+    thaw.resolve();
+    await pulses.waitForCount(2);
+    assert.deepEqual([service.condition().state, service.silentMs()], ["live", 0]);
+    assert.deepEqual(silences.items.map(({ state }) => state), ["degraded", "live"]);
+    assert.deepEqual(conditions.items, ["live"], "nobody is told that it went away");
+    await service.stop();
+    assert.equal(clock.sleeping, 0);
+  },
+);
 
 databaseTest(
   sqlite,

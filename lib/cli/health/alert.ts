@@ -36,11 +36,16 @@ const SENTENCES: Readonly<Record<string, string>> = {
   backlog: "Messages have been waiting for more than 10 minutes",
 };
 
-/** Names of the findings that are worth an alert: failures, and a disk that fills. */
+/**
+ * Names of the findings that are worth an alert: failures, and a disk that fills. A database that is merely late is none: it answers, or
+ * is down within the deadline of a statement.
+ */
 export function alertCauses(findings: readonly Finding[]): string[] {
-  return findings.filter(({ name, level }) =>
-    Object.hasOwn(SENTENCES, name) && (level === "fail" || (name === "disk" && level === "warn"))
-  ).map(({ name }) => name);
+  return findings.filter(({ name, level, dependency }) => {
+    if (!Object.hasOwn(SENTENCES, name)) return false;
+    if (name === "database") return dependency === true;
+    return level === "fail" || (name === "disk" && level === "warn");
+  }).map(({ name }) => name);
 }
 
 /** The whole text for some causes. @param name of the service: the admin may have several */
