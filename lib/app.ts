@@ -13,7 +13,6 @@ import { bootedAtMs, daemonOf, makeFolder, randomName, realSignalCli, savedPacin
 import { writeGroups } from "./app/groups_file.ts";
 import { ownerGroup } from "./app/owner_group.ts";
 import { alertMessage, tellOwners, webhookOf } from "./app/owners.ts";
-import { tellOfResumedPauses } from "./app/pauses.ts";
 import { countingCriticals, Vitals } from "./app/vitals.ts";
 import { AffiliateRegistration } from "./automations/affiliates/registration.ts";
 import { ORDERS_LEASE } from "./automations/orders/fence.ts";
@@ -28,6 +27,7 @@ import { Metrics } from "./observe/metrics.ts";
 import { Dispatcher } from "./outbox/dispatcher.ts";
 import { Journal } from "./outbox/journal.ts";
 import { Pacing } from "./outbox/pacing.ts";
+import { pauseNotice } from "./outbox/pause_notice.ts";
 import { ProofDesk } from "./outbox/proof.ts";
 import { Receipts } from "./outbox/receipts.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
@@ -227,7 +227,11 @@ export function buildApp(options: AppOptions): App {
       };
     },
   });
-  tellOfResumedPauses(dispatcher.pause, alerts);
+  // Who met it may have been killed before it told anybody.
+  dispatcher.pause.onResumed(({ reason, sinceMs, untilMs }) => {
+    const notice = pauseNotice(reason, untilMs);
+    if (notice !== undefined) alerts.recall(reason, notice.severity, notice.text, sinceMs);
+  });
 
   const proof = new ProofDesk({
     store,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { ChannelFault, SendOutcome } from "../domain/message.ts";
-import type { Severity } from "../runtime/alarm.ts";
+import type { SendOutcome } from "../domain/message.ts";
 import type { Lease, OutboxRow } from "../store/port.ts";
 import type { Fence } from "./fence.ts";
 import type { Flights } from "./flights.ts";
@@ -12,6 +11,7 @@ import type { Hand } from "./hand.ts";
 import { type Move, verdict } from "./moves.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { AccountPause } from "./pause.ts";
+import { pauseNotice } from "./pause_notice.ts";
 import type { Unknowns } from "./unknowns.ts";
 
 export interface CourierParts {
@@ -129,39 +129,7 @@ export class Courier {
     const pauseMs = pause.begin(outcome);
     counters.add("account_pauses_total", 1, { reason: outcome.reason });
     log.info("The account pauses", { reason: outcome.reason, pauseMs, breaker: pause.breakerState() });
-    const next = PAUSE_NEXT_STEP[outcome.reason];
-    if (next !== undefined) {
-      const end = new Date(clock.nowMs() + pause.remainingMs()).toISOString().slice(0, 19).replace("T", " ");
-      const until = next.endsByItself ? ` until ${end} UTC` : "";
-      alarm.raise(outcome.reason, next.severity, `Signal error: ${next.text} Messages wait${until}, none is lost.`);
-    }
+    const notice = pauseNotice(outcome.reason, clock.nowMs() + pause.remainingMs());
+    if (notice !== undefined) alarm.raise(outcome.reason, notice.severity, notice.text);
   }
 }
-
-interface NextStep {
-  readonly severity: Severity;
-  readonly endsByItself: boolean;
-  readonly text: string;
-}
-
-/** What the admin is told when an account pauses because Signal said so. */
-const PAUSE_NEXT_STEP: Readonly<Partial<Record<ChannelFault, NextStep>>> = {
-  rate_limited: {
-    severity: "warning",
-    endsByItself: true,
-    text: "Signal asked us to slow down. Next step: none, sending goes on by itself; if this comes back often, lower " +
-      "RATE_LIMIT, before Signal wants a captcha solved.",
-  },
-  proof_required: {
-    severity: "error",
-    endsByItself: false,
-    text: "Signal wants a captcha solved before it takes more messages. Next step: " +
-      "open signalcaptchas.org/challenge/generate.html, solve it, copy the link of Open Signal " +
-      "(signalcaptcha://…), and hand it in on the server with the command signal-automation captcha.",
-  },
-  account_refused: {
-    severity: "error",
-    endsByItself: false,
-    text: "Signal does not know this account any more. Next step: link or register it again with signal-cli.",
-  },
-};
