@@ -42,6 +42,8 @@ export interface IntakeOptions {
 export class Intake implements Service {
   readonly name = "intake";
   readonly #wake: Wake;
+  /** The spool is being opened. */
+  #starting: Promise<void> | undefined;
   /** The database failed: straight to the spool until it was drained. */
   #spooling = false;
   #running: { readonly stop: AbortController; readonly done: Promise<void>; readonly spool: Spool } | undefined;
@@ -51,7 +53,12 @@ export class Intake implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#running) throw new Error("intake: already started");
+    if (this.#running || this.#starting) throw new Error("intake: already started");
+    this.#starting = this.#start().finally(() => this.#starting = undefined);
+    await this.#starting;
+  }
+
+  async #start(): Promise<void> {
     const spool = await this.options.openSpool();
     this.#spooling = !spool.isEmpty;
     // The admin may have been told before a restart of what is over since.
@@ -61,6 +68,8 @@ export class Intake implements Service {
   }
 
   async stop(): Promise<void> {
+    // Whoever started it hears why that failed.
+    await this.#starting?.catch(() => {});
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;
