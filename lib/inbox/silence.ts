@@ -54,6 +54,8 @@ export class SilenceWatch extends LoopService {
   #lastMs: number | undefined;
   #receivingSinceMs: number | undefined;
   #canarySentAtMs: number | undefined;
+  /** The same, and not forgotten when something else comes first. */
+  #lastCanaryAtMs = -Infinity;
   #deaf = false;
   /** A canary came back once: one that does not is news. */
   #canaryProven = false;
@@ -71,11 +73,12 @@ export class SilenceWatch extends LoopService {
     return this.#lastMs;
   }
 
-  /** Something came: a message, a receipt. @param canary our own canary was in it */
+  /** Something came: a message, a receipt. @param canary one that our account sent was in it, from whichever of its devices */
   heard(canary = false): void {
     const nowMs = this.#o.clock.monotonicMs();
     const isCanary = this.#canarySentAtMs !== undefined;
-    this.#canaryProven ||= canary;
+    // One that another instance sent is no proof that ours come back.
+    this.#canaryProven ||= canary && nowMs - this.#lastCanaryAtMs <= CANARY_BACK_MS;
     // What a canary brought back says that we hear, and nothing about how often people write.
     if (this.#lastMs !== undefined && !isCanary && nowMs - this.#lastMs >= SAME_OCCASION_MS) {
       this.#gapsMs.push(nowMs - this.#lastMs);
@@ -120,7 +123,7 @@ export class SilenceWatch extends LoopService {
       if (this.#canaryProven) this.#tell("a message to ourselves did not come back");
       else this.#giveCanaryUp();
     } else if (canaryAfterMs > 0 && !this.#canaryUseless && silentMs >= canaryAfterMs) {
-      this.#canarySentAtMs = nowMs;
+      this.#canarySentAtMs = this.#lastCanaryAtMs = nowMs;
       const sent = await sendCanary(signal);
       counters.add("receive_canaries_total", 1, { result: sent ? "sent" : "not_sent" });
       if (sent || (this.#lastMs ?? 0) > nowMs) return;

@@ -88,6 +88,16 @@ Deno.test("where no canary ever came back the admin is told so once, and none is
   await silence.stop();
 });
 
+Deno.test("the canary of another instance, heard after a takeover, is no proof that ours come back", async () => {
+  const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: 30 * MINUTE });
+  await silence.start();
+  silence.heard(true);
+  await pass(60 * 5);
+  assert.equal(canaries(), 1);
+  assert.deepEqual(alarm.raised().map(({ cause }) => cause), ["canary_useless"]);
+  await silence.stop();
+});
+
 Deno.test("a canary is sent after so much silence; one that comes back is enough, one that is lost is told", async () => {
   const { silence, alarm, canaries, pass } = watch({ canaryAfterMs: 30 * MINUTE });
   await silence.start();

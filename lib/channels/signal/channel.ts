@@ -29,7 +29,7 @@ import { Supervisor, SUPERVISOR_TIMES, type SupervisorTimes } from "./supervisor
 export const SEND_TIMEOUT_MS = 60_000;
 
 /** What a canary says, for the people who see the account's notes. */
-const CANARY_TEXT = `🐤 ${CANARY_MARK}`;
+export const CANARY_TEXT = `🐤 ${CANARY_MARK}`;
 
 export interface SignalChannelOptions {
   readonly account: AccountId;

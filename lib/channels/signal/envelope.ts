@@ -49,6 +49,8 @@ export type Sorted =
     readonly externalId: string;
     readonly lane: string;
     readonly body: string;
+    /** From our own account, whichever of its devices. */
+    readonly own: boolean;
     readonly transcript: Transcript | undefined;
   }
   | { readonly is: "receipt"; readonly receipt: Receipt }
@@ -83,7 +85,8 @@ export function sortNotification(notification: RpcNotification): Sorted {
   if (kind === "receipt") return { is: "receipt", receipt: readReceipt(envelope) };
   const body = rawMember(notification.line, wrapped ? ["params", "result"] : ["params"]) ?? JSON.stringify(frame);
   const transcript = kind === "sent" ? readTranscript(envelope) : undefined;
-  return { is: "message", externalId: externalId(envelope, kind, body), lane: laneOf(envelope), body, transcript };
+  const own = typeof envelope.sourceNumber === "string" && envelope.sourceNumber === frame?.account;
+  return { is: "message", externalId: externalId(envelope, kind, body), lane: laneOf(envelope), body, own, transcript };
 }
 
 /** When Signal's server took in what the notification is about, its clock, milliseconds UTC. */

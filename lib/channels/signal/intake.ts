@@ -186,8 +186,8 @@ export class Intake {
         this.#exceptionsInARow = 0;
         if (sorted.is === "receipt") receipts.push(sorted.receipt);
         else {
-          const { externalId, lane, body, transcript } = sorted;
-          canary ||= body.includes(CANARY_MARK);
+          const { externalId, lane, body, own, transcript } = sorted;
+          canary ||= own && body.includes(CANARY_MARK);
           if (transcript !== undefined) transcripts.push(transcript);
           this.#queue.push({ account, externalId, lane, body, receivedAtMs });
           this.#queuedCharacters += body.length;

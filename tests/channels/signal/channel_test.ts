@@ -4,6 +4,7 @@ import type { RawEvent } from "../../../lib/channels/channel.ts";
 import { ChannelUnavailable, StoreUnavailable } from "../../../lib/domain/errors.ts";
 import { MAX_ACCEPT_BATCH, MAX_QUEUED_EVENTS } from "../../../lib/channels/signal/intake.ts";
 import type { Receipt, Transcript } from "../../../lib/channels/signal/envelope.ts";
+import { CANARY_TEXT } from "../../../lib/channels/signal/channel.ts";
 import type { Connector } from "../../../lib/channels/signal/connector.ts";
 import { LAST_OUTPUT_QUIET_MS } from "../../../lib/channels/signal/life.ts";
 import { RpcClient } from "../../../lib/channels/signal/rpc.ts";
@@ -367,6 +368,20 @@ Deno.test("receipts go to their listener; typing, calls and stories are counted 
       assert.equal(counters.total("signal_ignored_total", { what }), 1, what);
     }
   }, { onReceipts: (batch) => batch.forEach((receipt) => receipts.push(receipt)) });
+});
+
+Deno.test("a receive check counts as ours when it is from our account; a stranger can write its words too", async () => {
+  const heard = new Recorder<boolean>();
+  await withChannel((child) => healthy(child), async ({ channel, children, reached }) => {
+    await channel.subscribe(() => Promise.resolve());
+    await reached("live");
+    const dataMessage = { timestamp: 1, message: CANARY_TEXT, isExpirationUpdate: false };
+    for (const sourceNumber of ["+15550100007", null, "+15550100001"]) {
+      await children.items[0]!.notify(text(1, { sourceNumber, dataMessage }));
+    }
+    await heard.waitForCount(3);
+    assert.deepEqual(heard.items, [false, false, true]);
+  }, { onHeard: (canary) => heard.push(canary) });
 });
 
 Deno.test("what other devices of the account sent goes to its listener at once, and is stored as any message", async () => {
