@@ -8,6 +8,9 @@ import { isPhoneNumber, isServiceId, makeAci, makeTel } from "../../domain/addre
 import type { FailedMember, SendOutcome } from "../../domain/message.ts";
 import type { RpcError, RpcUnanswered } from "./rpc_errors.ts";
 
+/** A longer wait than a month is a mistake of the other side: its end need not even be a date. */
+const LONGEST_WAIT_SECONDS = 30 * 24 * 60 * 60;
+
 /** Whether the request named a person or a group: signal-cli's "user error" means different things for them. */
 export type RecipientKind = "person" | "group";
 
@@ -151,7 +154,9 @@ function readResult(value: unknown): Result {
     type: typeof type === "string" ? type : "",
     address: readAddress(member(value, "recipientAddress")),
     token: typeof token === "string" && token !== "" ? token : undefined,
-    retryAfterMs: typeof seconds === "number" && seconds >= 0 ? seconds * 1000 : undefined,
+    retryAfterMs: typeof seconds === "number" && seconds >= 0
+      ? Math.min(seconds, LONGEST_WAIT_SECONDS) * 1000
+      : undefined,
   };
 }
 

@@ -43,6 +43,12 @@ const errors: readonly [string, RpcError, "person" | "group", SendOutcome][] = [
     retryAfterMs: 90_000,
     remoteId,
   }],
+  ["limit beyond every date", failed(-5, entry("RATE_LIMIT_FAILURE", { retryAfterSeconds: 2 ** 53 })), "person", {
+    outcome: "paused",
+    reason: "rate_limited",
+    retryAfterMs: 30 * 24 * 60 * 60 * 1000,
+    remoteId,
+  }],
   ["limit without time", failed(-5, entry("RATE_LIMIT_FAILURE")), "person", {
     outcome: "paused",
     reason: "rate_limited",
