@@ -455,6 +455,7 @@ export function buildApp(options: AppOptions): App {
   });
   // Only the holder of the account's lease takes messages in, so only one instance acknowledges them.
   sending.onChange((lease) => {
+    if (lease === undefined) pacing.forgetContacts();
     (lease === undefined ? channel.unsubscribe() : channel.subscribe(intake.accept)).catch(fatal.resolve);
   });
 

@@ -20,6 +20,8 @@ export interface PacingOptions {
 }
 
 const HOUR_MS = 3_600_000;
+/** Who was met longer ago than this, milliseconds, does not matter any more: an empty bucket is full after half of it. */
+export const CONTACTS_MATTER_MS = 2 * HOUR_MS;
 
 /** A bucket: full ones are not kept. */
 interface Bucket {
@@ -30,6 +32,9 @@ interface Bucket {
 export class Pacing {
   readonly #buckets = new Map<string, Bucket>();
   readonly #newContacts: Bucket;
+  /** Lanes of new people whose token is spent and who are not known to have got anything, with when it was. */
+  readonly #strangers = new Map<string, number>();
+  #knowsContacts = false;
 
   constructor(private readonly options: PacingOptions) {
     this.#newContacts = { tokens: options.newContactsPerHour, atMs: options.clock.nowMs() };
@@ -71,19 +76,58 @@ export class Pacing {
     if (bucket !== undefined) bucket.tokens = Math.min(this.options.limit, bucket.tokens + 1);
   }
 
+  /** Whether the bucket of new people is filled from what every process did: {@link rememberContacts}. */
+  get knowsContacts(): boolean {
+    return this.#knowsContacts;
+  }
+
+  /**
+   * Fills the bucket of new people by when somebody was met for the first time, by whichever process: a restart, another host, or a
+   * limit that was just turned on grant nothing extra, and nobody waits for what was not spent.
+   * @param agesMs how long ago each was; longer ago than {@link CONTACTS_MATTER_MS} is not needed
+   */
+  rememberContacts(agesMs: readonly number[]): void {
+    const { newContactsPerHour, clock } = this.options;
+    const nowMs = clock.nowMs();
+    // From empty on, which is the least that can have been there: nobody is left out by it after an hour without anybody new.
+    const bucket: Bucket = { tokens: 0, atMs: nowMs - CONTACTS_MATTER_MS };
+    for (const ageMs of agesMs.toSorted((a, b) => b - a)) {
+      const atMs = nowMs - Math.min(Math.max(0, ageMs), CONTACTS_MATTER_MS);
+      bucket.tokens = Math.max(0, refilled(bucket, newContactsPerHour, HOUR_MS, atMs) - 1);
+      bucket.atMs = atMs;
+    }
+    Object.assign(this.#newContacts, bucket);
+    this.#strangers.clear();
+    this.#knowsContacts = true;
+  }
+
+  /** Somebody else may meet people from now on: what is known here does not count any more. */
+  forgetContacts(): void {
+    this.#knowsContacts = false;
+  }
+
   /** Somebody new is about to be written to. */
-  spendNewContact(): void {
+  spendNewContact(lane: string): void {
     if (!this.limitsNewContacts) return;
     const nowMs = this.options.clock.nowMs();
     this.#newContacts.tokens = refilled(this.#newContacts, this.options.newContactsPerHour, HOUR_MS, nowMs) - 1;
     this.#newContacts.atMs = nowMs;
+    // What was spent longer ago has come back by itself.
+    for (const [other, atMs] of this.#strangers) if (nowMs - atMs >= HOUR_MS) this.#strangers.delete(other);
+    this.#strangers.set(lane, nowMs);
     if (this.#newContacts.tokens < 1) this.options.onExhausted?.();
   }
 
-  /** The first message was not handed over after all. */
-  refundNewContact(): void {
+  /** The first message did not get through, or was not even handed over. Without effect when nothing was spent for it. */
+  refundNewContact(lane: string): void {
+    if (!this.#strangers.delete(lane)) return;
     const { newContactsPerHour } = this.options;
     this.#newContacts.tokens = Math.min(newContactsPerHour, this.#newContacts.tokens + 1);
+  }
+
+  /** The first message got through. */
+  metNewContact(lane: string): void {
+    this.#strangers.delete(lane);
   }
 
   /** How long until somebody new may be written to, milliseconds. */
@@ -115,7 +159,7 @@ export class Pacing {
   /** What a restart must not forget: a value for JSON. */
   snapshot(): object {
     this.exhausted();
-    return { newContacts: this.#newContacts, buckets: [...this.#buckets] };
+    return { ...(this.limitsNewContacts && { newContacts: this.#newContacts }), buckets: [...this.#buckets] };
   }
 
   /** Takes over what an earlier process left; anything else than that counts as nothing: it costs one burst. */

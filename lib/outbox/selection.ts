@@ -6,7 +6,7 @@
  */
 import type { AccountId, Address } from "../domain/address.ts";
 import type { OutboxRow, Store } from "../store/port.ts";
-import type { Pacing } from "./pacing.ts";
+import { CONTACTS_MATTER_MS, type Pacing } from "./pacing.ts";
 import type { Window } from "./window.ts";
 
 export interface SelectionOptions {
@@ -160,7 +160,7 @@ export class Selection {
     // And a bell that rang during the search is not forgotten.
     this.#mayHaveMore ||= found.rows.length > 0 || found.nextLane !== undefined || this.#afterLane !== undefined;
     this.#afterLane = found.nextLane;
-    return await this.#paced(found.rows);
+    return await this.#paced(found.rows, nowMs);
   }
 
   /** Lanes that may get nothing now. */
@@ -172,10 +172,10 @@ export class Selection {
     return [...exhausted, ...this.#newcomers, ...this.#firsts];
   }
 
-  async #paced(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
+  async #paced(rows: readonly OutboxRow[], nowMs: number): Promise<readonly OutboxRow[]> {
     const { pacing, exempt } = this.options;
     for (const row of rows) if (exempt(row.recipient)) this.#exemptLanes.add(row.lane);
-    const isNew = await this.#newLanes(rows);
+    const isNew = await this.#newLanes(rows, nowMs);
     let newContacts = pacing.newContactAllowance();
     const allowed = new Map<string, number>();
     const chosen: OutboxRow[] = [];
@@ -200,13 +200,21 @@ export class Selection {
     return chosen;
   }
 
-  async #newLanes(rows: readonly OutboxRow[]): Promise<ReadonlySet<string>> {
+  async #newLanes(rows: readonly OutboxRow[], nowMs: number): Promise<ReadonlySet<string>> {
     const { pacing, store, account } = this.options;
     if (!pacing.limitsNewContacts) return new Set();
     const lanes = [...new Set(rows.filter((row) => !this.#exemptLanes.has(row.lane)).map((row) => row.lane))];
     if (lanes.length === 0) return new Set();
+    if (!pacing.knowsContacts) {
+      const metAtMs = await store.outbox.metSince(account, nowMs - CONTACTS_MATTER_MS);
+      pacing.rememberContacts(metAtMs.map((atMs) => nowMs - atMs));
+    }
     const known = await store.outbox.knownLanes(account, lanes);
-    return new Set(lanes.filter((lane) => !known.has(lane)));
+    for (const lane of known) pacing.metNewContact(lane);
+    const strangers = lanes.filter((lane) => !known.has(lane));
+    // Whoever is still a stranger and about to be written to again was not reached by the try before.
+    for (const lane of strangers) pacing.refundNewContact(lane);
+    return new Set(strangers);
   }
 
   /** These rows are being marked: their tokens are spent. */
@@ -215,7 +223,7 @@ export class Selection {
     for (const { lane } of rows) {
       if (this.#exemptLanes.has(lane)) continue;
       pacing.spend(lane);
-      if (this.#firsts.has(lane)) pacing.spendNewContact();
+      if (this.#firsts.has(lane)) pacing.spendNewContact(lane);
     }
   }
 
@@ -224,6 +232,6 @@ export class Selection {
     const { pacing } = this.options;
     if (this.#exemptLanes.has(lane)) return;
     pacing.refund(lane);
-    if (this.#firsts.delete(lane)) pacing.refundNewContact();
+    if (this.#firsts.delete(lane)) pacing.refundNewContact(lane);
   }
 }

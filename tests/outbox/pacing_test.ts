@@ -22,11 +22,11 @@ Deno.test("who keeps the buckets for others to read is told when a recipient, or
   });
   pacing.spend("lane");
   pacing.spend("lane");
-  pacing.spendNewContact();
+  pacing.spendNewContact("one");
   assert.equal(told, 0);
   pacing.spend("lane");
   assert.deepEqual([told, pacing.waitMs("lane")], [1, 10_000]);
-  pacing.spendNewContact();
+  pacing.spendNewContact("two");
   assert.equal(told, 2);
 });
 
@@ -34,13 +34,31 @@ Deno.test("when the clock is set back, nobody waits until it is as late again", 
   const clock = new ManualClock();
   const pacing = new Pacing({ limit: 1, periodMs: 20 * SECOND, newContactsPerHour: 1, clock });
   pacing.spend("lane");
-  pacing.spendNewContact();
+  pacing.spendNewContact("lane");
   clock.jumpWall(-86_400 * SECOND);
   assert.deepEqual([pacing.waitMs("lane"), pacing.newContactWaitMs()], [20 * SECOND, 3_600 * SECOND]);
   await clock.advance(20 * SECOND);
   assert.equal(pacing.allowance("lane"), 1);
   await clock.advance(3_580 * SECOND);
   assert.equal(pacing.newContactAllowance(), 1);
+});
+
+/** The level to which the bucket of new people is filled by who was met, so many minutes ago each. */
+function filled(perHour: number, ...minutesAgo: number[]): Pacing {
+  const pacing = new Pacing({ limit: 0, periodMs: SECOND, newContactsPerHour: perHour, clock: new ManualClock() });
+  pacing.rememberContacts(minutesAgo.map((minutes) => minutes * 60 * SECOND));
+  return pacing;
+}
+
+Deno.test("the limit on new people begins with what the last hours left of it", () => {
+  assert.equal(filled(4).newContactAllowance(), 4);
+  assert.equal(filled(4, 0, 0).newContactAllowance(), 2);
+  assert.equal(filled(4, 0, 0, 0, 0).newContactAllowance(), 0);
+  assert.equal(filled(4, 30, 30, 30, 30).newContactAllowance(), 2, "half an hour fills half of it");
+  assert.equal(filled(4, 119, 118, 117).newContactAllowance(), 4);
+  const unlimitedBefore = filled(4, ...Array.from({ length: 500 }, (_, n) => n / 10));
+  assert.equal(unlimitedBefore.newContactAllowance(), 0);
+  assert.ok(unlimitedBefore.newContactWaitMs() <= 900 * SECOND, "nobody works off more than the bucket holds");
 });
 
 rigTest(
@@ -129,3 +147,46 @@ rigTest("a pause before a new person's first message uses up nothing of the limi
   }, "the other first message");
   assert.ok(rig.clock.nowMs() - sinceMs < 60 * SECOND, `it took ${rig.clock.nowMs() - sinceMs} ms`);
 });
+
+rigTest("a new person's first message that failed with the channel uses up the limit only once", async (rig) => {
+  rig.device.script({ times: 3, effect: { type: "result", result: "NETWORK_FAILURE" } });
+  await rig.enqueue(person(0), ["hello"]);
+  await rig.start({ pacing: { newContactsPerHour: 1 } });
+  await until(() => rig.counters.total("account_pauses_total") === 1, "the pause");
+  const sinceMs = rig.clock.nowMs();
+  await until(async () => {
+    await rig.pass(100);
+    return rig.signal.bodies().length === 1;
+  }, "the message");
+  assert.ok(rig.clock.nowMs() - sinceMs < 120 * SECOND, `it took ${rig.clock.nowMs() - sinceMs} ms`);
+});
+
+rigTest(
+  "a restart that finds no buckets, or those of a time without a limit, knows who was met before it",
+  async (rig) => {
+    for (let n = 0; n < 5; n++) await rig.enqueue(person(n), [`hello ${n}`]);
+    const met = () => rig.signal.bodies().length;
+    const one = await rig.start({ pacing: { newContactsPerHour: 3 } });
+    await until(async () => {
+      await rig.clock.advance(25);
+      return met() === 3;
+    }, "as many as the limit");
+    await one.stop();
+    const two = await rig.start({
+      pacing: { newContactsPerHour: 3 },
+      prepare: ({ pacing }) => pacing.load({ newContacts: { tokens: 0, atMs: rig.clock.nowMs() }, buckets: [] }),
+    });
+    await rig.pass(60 * SECOND);
+    assert.equal(met(), 3, "a restart grants nothing extra");
+    await two.stop();
+    await rig.pass(3_600 * SECOND);
+    await rig.start({
+      pacing: { newContactsPerHour: 3 },
+      prepare: ({ pacing }) => pacing.load({ newContacts: { tokens: 0, atMs: rig.clock.nowMs() }, buckets: [] }),
+    });
+    await until(async () => {
+      await rig.clock.advance(25);
+      return met() === 5;
+    }, "those who have waited for an hour already");
+  },
+);

@@ -7,6 +7,9 @@ import type { AccountId, Address } from "../../domain/address.ts";
 import type { FaultReason, MessageKind, MessageState, Origin, OutgoingMessage } from "../../domain/message.ts";
 import type { Lease } from "./leases.ts";
 
+/** As many first contacts as `metSince` names at most: more than any limit on them allows. */
+export const MOST_MET = 20_000;
+
 /** A row of the outbox that may be handed over. */
 export interface OutboxRow {
   readonly id: number;
@@ -135,6 +138,8 @@ export interface OutboxStore {
   >;
   /** Which of the lanes ever had a message accepted, as far as {@link rememberLanes} was told. */
   knownLanes(account: AccountId, lanes: readonly string[]): Promise<ReadonlySet<string>>;
+  /** When lanes of the account had their first message accepted, of those since `sinceMs`: the latest {@link MOST_MET}, in no order. */
+  metSince(account: AccountId, sinceMs: number): Promise<readonly number[]>;
   /** These lanes had a message accepted. Known ones stay as they are. */
   rememberLanes(account: AccountId, lanes: readonly string[], nowMs: number): Promise<void>;
   /** Lanes whose oldest unfinished row waits for a date, with that date: what a dispatcher must skip. */

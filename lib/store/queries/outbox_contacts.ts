@@ -4,13 +4,14 @@
  * @module
  */
 import type { OutboxStore } from "../port.ts";
-import { text } from "../decode.ts";
+import { MOST_MET } from "../port/outbox.ts";
+import { integer, text } from "../decode.ts";
 import { chunks, marks, type Scope, tuples } from "../scope.ts";
 
 /** Lanes of one statement. */
 const CHUNK = 200;
 
-export function outboxContacts(scope: Scope): Pick<OutboxStore, "knownLanes" | "rememberLanes"> {
+export function outboxContacts(scope: Scope): Pick<OutboxStore, "knownLanes" | "metSince" | "rememberLanes"> {
   return {
     async knownLanes(account, lanes) {
       const known = new Set<string>();
@@ -22,6 +23,16 @@ export function outboxContacts(scope: Scope): Pick<OutboxStore, "knownLanes" | "
         for (const row of rows) known.add(text(row, "lane"));
       }
       return known;
+    },
+
+    // Reads every contact of the account, having no index by date: for once in a lease, where first messages are limited.
+    async metSince(account, sinceMs) {
+      const rows = await scope.rows(
+        `SELECT first_accepted_at_ms FROM outbox_contacts WHERE account = ? AND first_accepted_at_ms >= ?
+         ORDER BY first_accepted_at_ms DESC LIMIT ${MOST_MET}`,
+        [account, sinceMs],
+      );
+      return rows.map((row) => integer(row, "first_accepted_at_ms"));
     },
 
     async rememberLanes(account, lanes, nowMs) {
