@@ -8,7 +8,7 @@ import { Shop } from "../support/shop.ts";
 /** Far longer than the test takes: whoever waited for it would fail. */
 const LEASE_SECONDS = 120;
 /** For a start on a busy machine. */
-const AT_ONCE_MS = 20_000;
+const AT_ONCE_MS = 60_000;
 
 for (const engine of databases()) {
   Deno.test({

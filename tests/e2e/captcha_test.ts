@@ -59,7 +59,7 @@ for (const engine of databases()) {
       });
       await shop.start();
       await shop.insertOrders(3);
-      await until("the challenge to be kept", async () => (await stored(shop)).includes("challenge"), 20_000);
+      await until("the challenge to be kept", async () => (await stored(shop)).includes("challenge"));
       assert.deepEqual(shop.sent(), []);
 
       const wrong = await captcha(shop, `${WRONG}\n`);
@@ -73,7 +73,6 @@ for (const engine of databases()) {
       await shop.signal.waitFor(
         (sent) => sent.some(({ body }) => body.includes("signal-automation captcha")),
         "the alert with its next step",
-        { timeoutMs: 20_000 },
       );
       assert.ok(shop.signal.receivedBy(ADMIN).length > 0);
       assert.deepEqual(await stored(shop), []);
@@ -97,7 +96,7 @@ Deno.test("A captcha that is asked for while the service stops is handed in with
   });
   await shop.start();
   await shop.insertOrders(1);
-  await until("the challenge to be kept", async () => (await stored(shop)).includes("challenge"), 20_000);
+  await until("the challenge to be kept", async () => (await stored(shop)).includes("challenge"));
   assert.equal(await shop.service.stop(), 0);
   const { code, out, err } = await captcha(shop, `${RIGHT}\n`);
   assert.equal(code, 0, err);

@@ -23,7 +23,7 @@ for (const engine of databases()) {
 
       await shop.db.adminQuery("ALTER TABLE orders_away RENAME TO orders");
       await shop.start();
-      await until("the recovery notice", () => told().some((body) => body.includes("The service works again")), 20_000);
+      await until("the recovery notice", () => told().some((body) => body.includes("The service works again")));
       await shop.insertOrders(1);
       await shop.waitForNotified(1);
       assert.equal(await shop.service.stop(), 0);

@@ -27,7 +27,6 @@ for (const engine of databases()) {
     async fn() {
       await using server = engine.name === "sqlite" ? undefined : await startServer(engine.name, {
         fast: false,
-        port: ownPort(),
       });
       await using shop = await Shop.open({
         engine: engine.name,
@@ -75,9 +74,4 @@ for (const engine of databases()) {
       assert.equal(await shop.service.stop(), 0);
     },
   });
-}
-
-/** Away from where systems give ports to connections and other tests' servers look for theirs: it stays free over a kill. */
-function ownPort(): number {
-  return 21_000 + (Deno.pid * 7 + Math.floor(Math.random() * 1_000)) % 9_000;
 }

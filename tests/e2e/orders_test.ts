@@ -21,7 +21,7 @@ for (const engine of databases()) {
       await using shop = await Shop.open({ engine: engine.name, world: { startDelayMs: START_DELAY_MS } });
       await shop.start();
       await shop.insertOrders(ORDERS / 2);
-      await shop.signal.waitForSent(50, { timeoutMs: 30_000 });
+      await shop.signal.waitForSent(50);
       const argumentsSeen = argumentsOf(shop.service.pid);
       assert.deepEqual(await shop.flagsTooEarly(), []);
       await shop.insertOrders(ORDERS / 2);

@@ -15,7 +15,8 @@ import { Wake } from "../../lib/runtime/wake.ts";
 import { LeaseKeeper } from "../../lib/store/lease_keeper.ts";
 import { BUILT_IN_TEMPLATES } from "../../lib/templates/template_set.ts";
 import type { Trouble } from "../support/mysql_proxy.ts";
-import { Proxied, STATEMENT_TIMEOUT_MS } from "../support/proxied.ts";
+import { testDeps } from "../support/databases.ts";
+import { IMPATIENT, Proxied, STATEMENT_TIMEOUT_MS } from "../support/proxied.ts";
 import { until } from "../support/until.ts";
 import { ACCOUNT, GROUP, GROUP_ID, number, person } from "./cast.ts";
 import { type Rig, rigTest } from "./rig.ts";
@@ -119,7 +120,7 @@ rigTest(
   async (rig) => {
     const seed = Number(seedGiven ?? crypto.getRandomValues(new Uint32Array(1))[0]);
     const draw = numbers(seed);
-    await using proxied = Proxied.open(rig.db);
+    await using proxied = Proxied.open(rig.db, testDeps, IMPATIENT);
     const texts = (lane: number) => Array.from({ length: MESSAGES_EACH }, (_, n) => `p${lane}.${n}`);
     for (let n = 0; n < PEOPLE; n++) await rig.enqueue(person(n), texts(n));
     const one = await rig.start({ store: proxied.store, sendTimeoutMs: 30_000, unknownWaitMs: 200 });

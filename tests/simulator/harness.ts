@@ -6,15 +6,13 @@
 import { MemoryWorld } from "../../lib/simulator/memory_world.ts";
 import { runSignalCli } from "../../lib/simulator/program.ts";
 import type { World } from "../../lib/simulator/world.ts";
+import { PATIENCE_MS } from "../support/recorder.ts";
 
 export const ACCOUNT = "+15550100001";
 export const OTHER_ACCOUNT = "+15550100002";
 export const ADA = { uuid: "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f", number: "+15550100007", name: "Ada" };
 export const BOB = { uuid: "5b1f6c80-3c55-4d0e-8f7a-1c2d3e4f5a6b", number: "+15550100008", name: "Bob" };
 export const GROUP = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/** Longer than anything here takes; whoever waits so long has failed. */
-const DEADLINE_MS = 5000;
 
 // deno-lint-ignore no-explicit-any
 export type Line = any;
@@ -87,7 +85,7 @@ export class Run implements AsyncDisposable {
     };
     const timer = setTimeout(
       () => reject(new Error(`no such line came; left: ${JSON.stringify(this.#unread)}`)),
-      DEADLINE_MS,
+      PATIENCE_MS,
     );
     this.#waiters.add(look);
     look();

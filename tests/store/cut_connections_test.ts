@@ -3,15 +3,21 @@ import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { type TestDatabase, testDeps } from "../support/databases.ts";
 import type { MysqlOptions } from "../../lib/store/open.ts";
-import { PATIENCE_MS } from "../support/recorder.ts";
 import { until } from "../support/until.ts";
 import type { Trouble } from "../support/mysql_proxy.ts";
-import { Proxied, STATEMENT_TIMEOUT_MS } from "../support/proxied.ts";
+import { IMPATIENT, Proxied, STATEMENT_TIMEOUT_MS } from "../support/proxied.ts";
 import { RecordingCounters } from "../support/recording.ts";
 import { everyServer, leaseOf, message, TTL_MS } from "./conformance.ts";
 
+/** Far less than the hours for which a server keeps what a client that is gone has locked. */
+const NOT_LONG_MS = 30_000;
 /** Longer than a statement may take. */
 const TOO_LONG_MS = STATEMENT_TIMEOUT_MS + 300;
+
+/** A wire that waits as long as it takes, unless the trouble is that nothing comes. */
+function wireFor(db: TestDatabase, trouble: Trouble): Proxied {
+  return Proxied.open(db, testDeps, trouble.type.startsWith("freeze") ? IMPATIENT : {});
+}
 
 /** One transaction that meets the trouble at the statement. @returns the error, and how often the work ran */
 async function meet({ proxy, store }: Proxied, at: RegExp, trouble: Trouble) {
@@ -51,7 +57,7 @@ const DONE: readonly Trouble[] = [
 
 for (const trouble of NOT_DONE) {
   everyServer(`${trouble.type} a COMMIT: it may have committed, and did not; the work ran once`, async (db) => {
-    await using proxied = Proxied.open(db);
+    await using proxied = wireFor(db, trouble);
     const { error, runs } = await meet(proxied, /^COMMIT/, trouble);
     assertLost(error, true);
     assert.equal(runs, 1);
@@ -62,7 +68,7 @@ for (const trouble of NOT_DONE) {
 
 for (const trouble of DONE) {
   everyServer(`${trouble.type} a COMMIT: it may have committed, and did; the work ran once`, async (db) => {
-    await using proxied = Proxied.open(db);
+    await using proxied = wireFor(db, trouble);
     const { error, runs } = await meet(proxied, /^COMMIT/, trouble);
     assertLost(error, true);
     assert.equal(runs, 1);
@@ -75,7 +81,7 @@ for (const trouble of [...NOT_DONE, ...DONE]) {
     // It leaves with the first statement. Its freezing says nothing that a statement's does not.
     if (at.source.includes("START") && trouble.type.startsWith("freeze")) continue;
     everyServer(`${trouble.type} ${at}: it certainly did not commit, and nothing of it remains`, async (db) => {
-      await using proxied = Proxied.open(db);
+      await using proxied = wireFor(db, trouble);
       const { error, runs } = await meet(proxied, at, trouble);
       assertLost(error, false);
       assert.equal(runs, 1);
@@ -97,10 +103,11 @@ everyServer("a COMMIT refused as a deadlock runs the whole transaction again, on
 
 everyServer("a COMMIT that arrives after its sender gave it up: who asks for the lease waits for it", async (db) => {
   const lease = await leaseOf(db.store);
-  await using proxied = Proxied.open(db);
+  await using proxied = Proxied.open(db, testDeps, IMPATIENT);
   const { proxy, store } = proxied;
   await store.pulse();
-  proxy.once(/^COMMIT/, { type: "late", ms: TOO_LONG_MS });
+  const arrives = Promise.withResolvers<void>();
+  proxy.once(/^COMMIT/, { type: "late", ms: arrives.promise });
   const work = store.transaction("x", async (tx) => {
     await tx.leases.renew(lease, TTL_MS);
     await tx.state.put("a", "1");
@@ -108,11 +115,12 @@ everyServer("a COMMIT that arrives after its sender gave it up: who asks for the
   await assert.rejects(work, (error) => (assertLost(error, true), true));
   // At this moment nothing of it can be seen, and a look without the lease would say that it never happened.
   assert.equal(await db.store.state.get("a"), undefined);
-  const seen = await db.store.transaction("y", async (tx) => {
+  const seen = db.store.transaction("y", async (tx) => {
     await tx.leases.renew(lease, TTL_MS);
     return await tx.state.get("a");
   });
-  assert.equal(seen, "1");
+  arrives.resolve();
+  assert.equal(await seen, "1");
 });
 
 everyServer(
@@ -134,7 +142,7 @@ everyServer(
   "a host that loses power in the middle of a transaction keeps nobody from its lease for long",
   async (db) => {
     const lease = await leaseOf(db.store);
-    await using proxied = Proxied.open(db, testDeps, { silenceSeconds: 2 });
+    await using proxied = Proxied.open(db, testDeps, { ...IMPATIENT, silenceSeconds: 2 });
     const { proxy, store } = proxied;
     await store.pulse();
     proxy.once(/^COMMIT/, { type: "vanish" });
@@ -145,7 +153,7 @@ everyServer(
     await assert.rejects(work);
     const begunMs = performance.now();
     const taken = await db.store.leases.acquire(lease.name, "holder-2", TTL_MS);
-    assert.ok(performance.now() - begunMs < PATIENCE_MS);
+    assert.ok(performance.now() - begunMs < NOT_LONG_MS);
     // The transaction was undone: what the lease was before counts.
     assert.equal(taken.result, "held");
     assert.equal(await db.store.state.get("a"), undefined);
@@ -153,7 +161,9 @@ everyServer(
 );
 
 everyServer("connections that are kept and not used are not given up by the server", async (db) => {
-  await using proxied = Proxied.open(db, testDeps, { silenceSeconds: 1 });
+  // So long that a machine which stands still for two seconds is no reason to give one up.
+  const silenceSeconds = 4;
+  await using proxied = Proxied.open(db, testDeps, { silenceSeconds });
   const { store } = proxied;
   await Promise.all([1, 2, 3].map((n) => store.state.put(`k${n}`, "1")));
   const connections = async () =>
@@ -161,10 +171,10 @@ everyServer("connections that are kept and not used are not given up by the serv
       (db.options as MysqlOptions).user,
     ])).map((row) => Number(row.n));
   const before = await connections();
-  const endMs = performance.now() + 3_000;
+  const endMs = performance.now() + 1.5 * silenceSeconds * 1_000;
   await until(async () => {
     await store.pulse();
     return performance.now() > endMs;
-  }, "three times the server's patience");
+  }, "longer than the server's patience");
   assert.deepEqual(await connections(), before);
 });

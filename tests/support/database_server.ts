@@ -29,8 +29,6 @@ export interface TestServer extends AsyncDisposable {
 export interface ServerOptions {
   /** Without durability, to be quick. Default: true. */
   readonly fast?: boolean;
-  /** Its port. Default: a free one. A server that is killed and restarted should not share its range with others. */
-  readonly port?: number;
   /** More options for the server itself. */
   readonly args?: readonly string[];
 }
@@ -65,10 +63,29 @@ export function sharedServer(engine: "mariadb" | "mysql"): Promise<TestServer> {
 
 /** A server of a test's own, to be killed or frozen. Its data are durable unless `fast`. */
 export async function startServer(engine: "mariadb" | "mysql", options: ServerOptions = {}): Promise<TestServer> {
-  return await start(engine, await Deno.makeTempDir({ prefix: `server-${engine}-` }), options);
+  const folder = await Deno.makeTempDir({ prefix: `server-${engine}-` });
+  return await start(engine, folder, { ...options, port: ownPort() });
 }
 
-async function start(engine: "mariadb" | "mysql", folder: string, options: ServerOptions): Promise<TestServer> {
+/** A free port below those that systems give to connections: it stays free while the server is dead. */
+function ownPort(): number {
+  const [first, count] = [21_000, 9_000];
+  for (let tries = 1;; tries++) {
+    const port = first + Math.floor(Math.random() * count);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || tries === 100) throw error;
+    }
+  }
+}
+
+async function start(
+  engine: "mariadb" | "mysql",
+  folder: string,
+  options: ServerOptions & { readonly port?: number },
+): Promise<TestServer> {
   const flags = options.fast === false ? [] : ["--fast"];
   const extra = options.args === undefined ? [] : ["--", ...options.args];
   const port = options.port === undefined ? [] : ["--port", String(options.port)];
@@ -165,7 +182,12 @@ async function script(...args: string[]): Promise<string> {
 /** A signal takes a moment to reach every thread; until then one of them may still answer. */
 function isStopped(pid: number): boolean {
   for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
+    let stat: string;
+    try {
+      stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
+    } catch {
+      return false; // this thread has ended meanwhile
+    }
     if (stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "T") return false;
   }
   return true;

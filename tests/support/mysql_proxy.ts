@@ -19,8 +19,11 @@ export type Trouble =
   | { readonly type: "freeze_before"; readonly ms: number }
   /** The same, and the server did it. */
   | { readonly type: "freeze_after"; readonly ms: number }
-  /** It reaches the server so much later, whether or not anybody still waits for it; the answer does not come back. */
-  | { readonly type: "late"; readonly ms: number }
+  /**
+   * It reaches the server so much later, or when the promise is kept, whether or not anybody still waits for it; the answer
+   * does not come back.
+   */
+  | { readonly type: "late"; readonly ms: number | Promise<void> }
   /** The power of the client's host goes: the server hears nothing more, not even an end. */
   | { readonly type: "vanish" }
   /** A COMMIT: the server rolls back, and the answer is a deadlock (1213), as clusters that certify at COMMIT do. */
@@ -140,7 +143,8 @@ export class MysqlProxy implements AsyncDisposable {
         onceAnswered(() => frozen(trouble.ms));
         break;
       case "late":
-        await this.#sleep(trouble.ms);
+        if (typeof trouble.ms === "number") await this.#sleep(trouble.ms);
+        else await Promise.race([trouble.ms, this.#sleep(FOR_EVER_MS)]);
         onceAnswered(cut);
         break;
       case "refuse":

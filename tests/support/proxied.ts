@@ -9,8 +9,12 @@ import type { StoreDeps } from "../../lib/store/store.ts";
 import { type TestDatabase, testDeps } from "./databases.ts";
 import { MysqlProxy } from "./mysql_proxy.ts";
 
-/** How long a statement may take here, milliseconds: longer than any that is not held up. */
+/** How long a statement may take where one is held up, milliseconds. */
 export const STATEMENT_TIMEOUT_MS = 1_500;
+/** Where none is, no machine is so slow that a deadline passes. */
+const PATIENT = { connectTimeoutMs: 30_000, statementTimeoutMs: 30_000 };
+/** For {@link Proxied.open}: what is held up is given up. */
+export const IMPATIENT = { connectTimeoutMs: 30_000, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
 
 export class Proxied implements AsyncDisposable {
   private constructor(readonly proxy: MysqlProxy, readonly store: Store) {}
@@ -24,8 +28,7 @@ export class Proxied implements AsyncDisposable {
       ...options,
       host: "127.0.0.1",
       port: proxy.port,
-      connectTimeoutMs: STATEMENT_TIMEOUT_MS,
-      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      ...PATIENT,
       ...changes,
     }, deps);
     return new Proxied(proxy, store);

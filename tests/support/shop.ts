@@ -14,6 +14,7 @@ import { DeadlineExceeded } from "../../lib/runtime/clock.ts";
 import type { TestServer } from "./database_server.ts";
 import { type DatabaseName, openTestStore, type TestDatabase } from "./databases.ts";
 import { clientOf, type Debt, judge, type Tables, type Verdict } from "./judge.ts";
+import { PATIENCE_MS } from "./recorder.ts";
 import { ServiceProcess } from "./service_process.ts";
 import { ACCOUNT, type Sent, SimulatedSignal, type WorldDescription } from "./simulated_signal.ts";
 
@@ -114,7 +115,7 @@ export class Shop implements AsyncDisposable {
   }
 
   /** The service starts, and is ready for work. */
-  async start(timeoutMs = 30_000): Promise<void> {
+  async start(timeoutMs = 2 * PATIENCE_MS): Promise<void> {
     this.service.start();
     await this.service.waitForStatus(
       "ready",
@@ -191,7 +192,7 @@ export class Shop implements AsyncDisposable {
   }
 
   /** Waits until so many orders are flagged. */
-  async waitForNotified(count: number, timeoutMs = 60_000): Promise<void> {
+  async waitForNotified(count: number, timeoutMs = 4 * PATIENCE_MS): Promise<void> {
     await until(
       `${count} orders notified`,
       async () => {
@@ -301,7 +302,7 @@ export class Shop implements AsyncDisposable {
 export async function until(
   what: string,
   look: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = PATIENCE_MS,
   explain: () => string = () => "",
 ): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;

@@ -12,6 +12,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { PATIENCE_MS } from "./recorder.ts";
 
 /** One line of `sent.jsonl`: what the service accepted. */
 export interface Sent {
@@ -30,14 +31,12 @@ export interface Sent {
 export type WorldDescription = Readonly<Record<string, unknown>>;
 
 export interface WaitOptions {
-  /** Default 10 000. */
+  /** Default {@link PATIENCE_MS}. */
   readonly timeoutMs?: number;
 }
 
 /** The account of every world that names none. */
 export const ACCOUNT = "+15550100001";
-/** Long enough for a loaded machine; a test that needs it has failed. */
-const DEFAULT_TIMEOUT_MS = 10_000;
 /** Events of the file system are gathered for so long, so that a fast sender is not read line by line. */
 const GATHER_MS = 2;
 /** Looks without a notice, for file systems that send none. */
@@ -142,7 +141,7 @@ export class SimulatedSignal implements AsyncDisposable {
       gathering = undefined;
       if (enough(this.sent())) resolve(this.#sent);
     };
-    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { timeoutMs = PATIENCE_MS } = options;
     const deadline = setTimeout(() => {
       reject(new Error(`waited ${timeoutMs} ms for ${what}; the record has ${this.sent().length}`));
     }, timeoutMs);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Recorder } from "./recorder.ts";
+import { PATIENCE_MS, Recorder } from "./recorder.ts";
 
 export interface Delivery {
   /** What the sink answered; 0 for none. */
@@ -39,7 +39,7 @@ export async function startSink(kind: "slack" | "discord", script = ""): Promise
       }
     }
   })();
-  const url = await addresses.waitFor(() => true, "the sink's address", 30_000);
+  const url = await addresses.waitFor(() => true, "the sink's address", 2 * PATIENCE_MS);
   return {
     url,
     deliveries,

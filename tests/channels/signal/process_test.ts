@@ -4,6 +4,7 @@ import { masked, StderrTail } from "../../../lib/channels/signal/stderr.ts";
 import { checkVersion, compareVersions, parseVersion, signalCliInfo } from "../../../lib/channels/signal/version.ts";
 import { ChannelUnavailable } from "../../../lib/domain/errors.ts";
 import { systemClock } from "../../../lib/runtime/clock.ts";
+import { PATIENCE_MS } from "../../support/recorder.ts";
 
 const PATH = "/usr/local/bin:/usr/bin:/bin";
 const code = (wanted: string) => (error: unknown) => error instanceof ChannelUnavailable && error.code === wanted;
@@ -71,7 +72,7 @@ Deno.test({
 });
 
 Deno.test("signalCliInfo() reads the version, and says what is wrong when there is none", async () => {
-  const info = (program: string, timeoutMs = 10_000) =>
+  const info = (program: string, timeoutMs = PATIENCE_MS) =>
     signalCliInfo(denoSpawn({ program, environment: { PATH } }), { clock: systemClock, timeoutMs });
   await withProgram("echo signal-cli 0.14.7-SNAPSHOT; echo noise >&2", async (program) => {
     assert.deepEqual(await info(program), { version: "0.14.7-SNAPSHOT" });

@@ -10,7 +10,7 @@ import { RpcUnanswered } from "../../../lib/channels/signal/rpc_errors.ts";
 import { systemClock, within } from "../../../lib/runtime/clock.ts";
 import { noCounters } from "../../../lib/runtime/counters.ts";
 import { systemRandom } from "../../../lib/runtime/random.ts";
-import { Recorder } from "../../support/recorder.ts";
+import { PATIENCE_MS, Recorder } from "../../support/recorder.ts";
 import { RecordingLog } from "../../support/recording.ts";
 import { ACCOUNT, SimulatedSignal } from "../../support/simulated_signal.ts";
 
@@ -90,7 +90,7 @@ Deno.test("a daemon's socket sends and receives, and a daemon that was killed is
     const from = it.conditions.items.length;
     await using _daemon = await startDaemon(signal, ["--socket", path, "--receive-mode=manual", "--no-receive-stdout"]);
     if (it.channel.condition().state !== "live") {
-      await it.conditions.waitFor((seen) => seen === "live", "live", 10_000, from);
+      await it.conditions.waitFor((seen) => seen === "live", "live", PATIENCE_MS, from);
     }
     assert.equal(it.channel.signalCliVersion, "0.14.6");
     assert.equal((await it.channel.send(hello, never, () => {})).outcome, "accepted");
@@ -154,7 +154,7 @@ Deno.test("a daemon that froze with half a request is left within the deadlines,
     // More than the socket holds: the write does not come to an end.
     const sending = connection.rpc.request("send", { message: "x".repeat(4_000_000) }, { timeoutMs: 50 });
     await assert.rejects(sending, RpcUnanswered);
-    assert.equal((await within(connection.end(true), 5_000, "the end of the connection")).code, "daemon_gone");
+    assert.equal((await within(connection.end(true), PATIENCE_MS, "the end of the connection")).code, "daemon_gone");
   } finally {
     for (const conn of accepted) conn.close();
     daemon.close();
