@@ -126,6 +126,10 @@ Deno.test("health judges the figures: critical errors and a late backlog fail; d
   assert.deepEqual([fails.exit, fails.json?.status], [1, "degraded"]);
   assert.match(fails.out, /fail critical errors {2}2 in the last 5 minutes/);
   assert.match(fails.out, /fail backlog {10}3 messages wait, the oldest for 11 min/);
+  const one = await healthWith("healthy", {
+    outbox: { state: "live", details: { queued: 1, dead: 0, oldest_queued_ms: 20_000 } },
+  });
+  assert.match(one.out, /ok {3}backlog {7}1 message waits, for 20 s/);
   const warns = await healthWith("healthy", {
     database: { state: "live", details: { clock_offset_ms: -30_000 } },
     signal: { state: "live", details: { signal_cli: "0.13.1", last_received_ms: now - 3_600_000 } },

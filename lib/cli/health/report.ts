@@ -128,16 +128,17 @@ function judgeBacklog(part: PartHealth | undefined): Finding[] {
   const dead = figure(part, "dead") ?? 0;
   const ageMs = figure(part, "oldest_queued_ms") ?? 0;
   const late = queued > 0 && ageMs > BACKLOG_AGE_MS;
-  const oldest = queued === 0 ? "" : `, the oldest for ${formatSpan(ageMs)}`;
+  const waits = queued === 1 ? "1 message waits, for" : `${queued} messages wait, the oldest for`;
+  const waiting = `${waits} ${formatSpan(ageMs)}`;
   return [
     late
       ? {
         name: "backlog",
         level: "fail",
-        text: `${queued} messages wait${oldest}`,
+        text: waiting,
         fix: "signal-automation outbox list",
       }
-      : { name: "backlog", level: "ok", text: queued === 0 ? "nothing waits" : `${queued} messages wait${oldest}` },
+      : { name: "backlog", level: "ok", text: queued === 0 ? "nothing waits" : waiting },
     dead === 0
       ? { name: "dead letters", level: "ok", text: "none" }
       : { name: "dead letters", level: "warn", text: `${dead} given up`, fix: "signal-automation dlq list" },
