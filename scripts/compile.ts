@@ -60,6 +60,8 @@ export async function compile(
       if (await copyFolder(join(root, folder), join(stage, folder))) include.push("--include", folder);
     }
     await Deno.mkdir(dirname(out), { recursive: true });
+    // The compiler removes what is in the place first: the program before stays until there is a new one.
+    const fresh = `${out}.new`;
     const flags = permissionFlags(grants, Deno.version.deno).map(({ flag }) => flag);
     const wanted = target === Deno.build.target ? [] : ["--target", target];
     await deno(
@@ -70,7 +72,7 @@ export async function compile(
         "--no-lock",
         "--no-check",
         "--output",
-        out,
+        fresh,
         ...wanted,
         ...flags,
         ...include,
@@ -79,6 +81,7 @@ export async function compile(
       stage,
       howToGetRuntime(target),
     );
+    await Deno.rename(fresh, out);
   } finally {
     await Deno.remove(stage, { recursive: true });
   }

@@ -46,5 +46,5 @@ export function howToGetRuntime(target: string): string {
   const more = target === Deno.build.target ? "" : ` --target ${target}`;
   return "Without DENORT_BIN the runtime to embed is downloaded from dl.deno.land. Where that cannot be reached, set " +
     `DENORT_BIN to the denort of Deno ${Deno.version.deno} for ${target} (from the official releases, on a machine that ` +
-    `reaches them); where npm can be reached: DENORT_BIN=$(scripts/denort ${target}) deno task compile${more}`;
+    `reaches them); where npm can be reached: DENORT_BIN=$(scripts/denort ${target}) scripts/deno task compile${more}`;
 }

@@ -72,6 +72,13 @@ Deno.test("compile() makes a program that finds its files and may touch only wha
       compiled.sql,
       compiled.unit,
     ]);
+
+    // A compiler that fails (here a name that leaves no room for its temporary file's) leaves the program before alone.
+    const long = `${root}/dist/${"x".repeat(240)}`;
+    await Deno.rename(out, long);
+    await assert.rejects(compile({ root, entry: "main.ts", out: long }), /^Error: deno compile ended with/);
+    assert.deepEqual(await run(long, []), compiled);
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(`${root}/dist`))).length, 1);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -123,7 +130,7 @@ Deno.test("A runtime for another machine is refused with what to do, before anyt
     await checkRuntime(arm, undefined);
     await assert.rejects(
       checkRuntime(arm, `${folder}/x86`),
-      /is for x86_64-unknown-linux-gnu and not for aarch64[^]*DENORT_BIN=\$\(scripts\/denort aarch64-unknown-linux-gnu\) deno task compile/,
+      /is for x86_64-unknown-linux-gnu and not for aarch64[^]*DENORT_BIN=\$\(scripts\/denort aarch64-unknown-linux-gnu\) scripts\/deno task compile/,
     );
     await assert.rejects(checkRuntime(x86, `${folder}/none`), /which cannot be read\. Without DENORT_BIN/);
     await assert.rejects(
