@@ -234,7 +234,8 @@ write_go_back() {
   put 0700 root:root "$KEEP/go-back.sh" <<END_OF_SCRIPT
 #!/bin/sh
 # Back to the original (Python) system as it was before the take-over. Run as root.
-# The database needs nothing: the original's tables were never altered.
+# What waits in the outbox when the service stops is not sent by the original: let it run empty before, see
+# signal-automation outbox list. What the database needs is said at the end.
 set -eu
 KEEP='$KEEP' FROM='$FROM'
 systemctl disable --now '$UNIT' '$CLI_UNIT' 2>/dev/null || :
@@ -270,6 +271,15 @@ fi
 # Its settings of now would bring half of the take-over back: the next one starts from the original's again.
 rm -f '$ETC/env' "\$KEEP/env" "\$KEEP/owner" "\$KEEP/templates.place" "\$KEEP/logs.place" "\$KEEP/account.place" \\
   "\$KEEP/crontab"
-echo 'The original system is back. To take it over again: signal-automation install --from $FROM | sudo sh'
+cat <<'END_OF_TEXT'
+The original system is back. To take it over again: signal-automation install --from $FROM | sudo sh
+
+It needs a number in every row of affiliates, and people who hide theirs have none. Once, in the database of DB_NAME, as
+its administrator (what it means: sql/README.md):
+
+    UPDATE affiliates SET is_active = FALSE, phone_number = CONCAT('unknown-', id) WHERE phone_number IS NULL;
+    ALTER TABLE affiliates MODIFY phone_number VARCHAR(20) NOT NULL;
+    DELETE FROM schema_migrations;
+END_OF_TEXT
 END_OF_SCRIPT
 }

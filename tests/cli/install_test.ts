@@ -44,6 +44,16 @@ for (const args of ALL) {
   });
 }
 
+Deno.test("the way back from a take-over ends with the statements of sql/README.md", async () => {
+  const readme = await Deno.readTextFile(join(import.meta.dirname!, "..", "..", "sql", "README.md"));
+  const statements = /## Going back to the original[^]*?```sql\n([^]*?)```/.exec(readme)![1]!.trim().split("\n");
+  const text = await script("install", "--from", "/opt/signal-automation");
+  assert.ok(
+    text.includes(`\n\n${statements.map((line) => `    ${line}\n`).join("")}END_OF_TEXT\nEND_OF_SCRIPT\n`),
+    text,
+  );
+});
+
 Deno.test("shellcheck finds nothing in the scripts", async (t) => {
   let found = true;
   try {
