@@ -111,13 +111,14 @@ export class OrdersService implements Service {
         if (!this.#prepared) this.#prepared = await prepareHistory(options, lease, signal);
         looked = true;
         if (!this.#prepared) return looked;
+        // New orders first: somebody waits for them.
+        const { enqueued, more } = await runBatch(options, this.#setAside, lease);
+        if (enqueued) options.onEnqueued();
         const nowMs = options.clock.monotonicMs();
         if (nowMs - flagsSeenAtMs >= FLAG_LOOK_MS) {
           await cancelFlagged(options, lease, signal);
           flagsSeenAtMs = nowMs;
         }
-        const { enqueued, more } = await runBatch(options, this.#setAside, lease);
-        if (enqueued) options.onEnqueued();
         if (!more) {
           await this.#lookBeyond();
           return looked;
