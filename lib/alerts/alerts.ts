@@ -41,7 +41,7 @@ export const DEFAULT_PACE: Pace = {
   coalesceMs: 5 * 60_000,
   reminderMs: 60 * 60_000,
   holdMs: { signal_down: HOLD_MS, database_down: HOLD_MS },
-  lasting: new Set(["signal_down", "database_down", "spool_full", "template_refused"]),
+  lasting: new Set(["signal_down", "database_down", "spool_full", "journal_failed", "template_refused"]),
 };
 const ACCEPT_WITHIN_MS = 30_000;
 /** An alert that was not accepted for so long is history: the reminder says how things are. */

@@ -60,6 +60,8 @@ export const CHANNEL_FAULTS = [
   "account_refused",
   /** signal-cli answered an internal error (-32603) that says nothing about the message. */
   "channel_error",
+  /** The disk refuses the journal of what was handed over, without which nothing may leave. */
+  "journal_failed",
   /** Our own shutdown came first. */
   "shutdown",
 ] as const;

@@ -5,6 +5,7 @@
  */
 import type { Channel } from "../channels/channel.ts";
 import type { SendOutcome } from "../domain/message.ts";
+import type { Alarm } from "../runtime/alarm.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
@@ -18,6 +19,7 @@ export interface FlightsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
+  readonly alarm: Alarm;
   readonly isMember: IsMember;
 }
 
@@ -40,7 +42,14 @@ class TooLate extends Error {
   override readonly name = "TooLate";
 }
 
+/** The disk refused the journal's line, so the message did not leave. */
+class Unjournaled extends Error {
+  override readonly name = "Unjournaled";
+}
+
 export class Flights {
+  /** The journal takes lines; undefined: not known yet, and an earlier process may have told the admin that it does not. */
+  #journals: boolean | undefined;
   /** Also those of a lease that was lost meanwhile. */
   readonly #flights = new Set<Flight>();
   constructor(private readonly options: FlightsOptions) {}
@@ -92,23 +101,46 @@ export class Flights {
     flight: Flight,
     { mayLeave, giveUp }: { readonly mayLeave: () => boolean; readonly giveUp: AbortSignal },
   ): Promise<SendOutcome> {
-    const { channel, journal, clock, counters, log } = this.options;
+    const { channel, clock, counters, log } = this.options;
     const { row } = flight;
     try {
       return await channel.send(row, giveUp, () => {
         if (!mayLeave()) throw new TooLate();
         const atMs = clock.nowMs();
-        journal.handedOver(row.id, row.attempts, atMs);
+        this.#journal(row, atMs);
         flight.handedOverAtMs = atMs;
       });
     } catch (error) {
       if (error instanceof TooLate) return { outcome: "paused", reason: "shutdown" };
-      // The port promises not to reject: a bug, or a journal that cannot be written. Nothing may leave without it.
+      if (error instanceof Unjournaled) return { outcome: "paused", reason: "journal_failed" };
+      // The port promises not to reject: a bug.
       counters.add("bugs_total", 1, { room: "channel" });
       log.critical("A channel threw instead of answering", { row: row.id, cause: describeError(error) });
       return flight.handedOverAtMs === undefined
         ? { outcome: "paused", reason: "channel_error" }
         : { outcome: "unknown", reason: "disconnected" };
     }
+  }
+
+  /** @throws {Unjournaled} nothing may leave without its line */
+  #journal(row: OutboxRow, atMs: number): void {
+    const { journal, log, alarm } = this.options;
+    try {
+      journal.handedOver(row.id, row.attempts, atMs);
+    } catch (error) {
+      this.#journals = false;
+      log.critical("The journal cannot be written, and nothing is handed over", { cause: describeError(error) });
+      alarm.raise(
+        "journal_failed",
+        "critical",
+        "Critical error: the disk under RUNTIME_DIR is full or refuses to be written, and without its journal nothing is sent. " +
+          "Messages wait, none is lost. Next step: make room there (df -h shows it).",
+      );
+      throw new Unjournaled();
+    }
+    if (this.#journals !== true) {
+      alarm.clear("journal_failed", "The disk under RUNTIME_DIR takes the journal: sending goes on");
+    }
+    this.#journals = true;
   }
 }

@@ -46,6 +46,11 @@ interface Segment {
   bytes: number;
 }
 
+/** The disk refuses a new journal: without one nothing may be handed over. */
+export class JournalFailed extends Error {
+  override readonly name = "JournalFailed";
+}
+
 /** The journal of one account, for the lease that this process holds. */
 export class Journal {
   readonly #encoder = new TextEncoder();
@@ -70,12 +75,17 @@ export class Journal {
     this.#prefix = `journal-${account.replaceAll(/[^A-Za-z0-9]/g, "_")}-`;
   }
 
-  /** Opens the journal of an epoch, behind what an earlier process may have left of it. @throws on a disk that refuses */
+  /** Opens the journal of an epoch, behind what an earlier process may have left of it. @throws {JournalFailed} */
   begin(epoch: number): void {
     this.close();
     this.#epoch = epoch;
-    this.#nextSegment = this.#files().reduce((next, f) => f.epoch === epoch ? Math.max(next, f.segment + 1) : next, 0);
-    this.#openSegment();
+    try {
+      const files = this.#files().filter((file) => file.epoch === epoch);
+      this.#nextSegment = files.reduce((next, { segment }) => Math.max(next, segment + 1), 0);
+      this.#openSegment();
+    } catch (error) {
+      throw new JournalFailed("the disk under RUNTIME_DIR refuses the journal", { cause: error });
+    }
   }
 
   /** Right before the first byte of a request leaves. @throws on a disk that refuses: the request must not leave */
@@ -169,6 +179,8 @@ export class Journal {
       this.#write(segment, `${HEADER} ${this.account} ${this.#epoch} ${this.bootedAtMs ?? 0}\n`);
     } catch (error) {
       file.close();
+      // It says nothing; a full disk is tried again and again, and each try would leave one.
+      removeIfPossible(path);
       throw error;
     }
     this.#segments.push(segment);

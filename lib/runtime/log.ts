@@ -45,6 +45,7 @@ const OWN_ERRORS = new Set([
   "ConfigError",
   "SpoolFull",
   "SpoolFailed",
+  "JournalFailed",
   "StoreUnavailable",
   "ChannelUnavailable",
   "DecodeError",

@@ -4,7 +4,7 @@ import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { signalCliAge } from "../../lib/channels/signal/releases.ts";
 import { alertText } from "../../lib/cli/health/alert.ts";
 import { fixesFor, serviceName } from "../../lib/cli/health/instance.ts";
-import { judgeDisk } from "../../lib/cli/health/disk.ts";
+import { judgeDisk, judgeRuntimeDisk } from "../../lib/cli/health/disk.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
 
 type Part = { state: string; reason?: string; details?: Record<string, number | string> };
@@ -148,6 +148,14 @@ Deno.test("signalCliAge() knows its releases by their date, and says nothing of 
   assert.deepEqual(signalCliAge("0.14.7-SNAPSHOT", at), { known: false, old: false });
   assert.equal(signalCliAge("0.14.5", Date.parse("2026-10-01T00:00:00Z")).old, true);
   assert.equal(signalCliAge("unknown", at).old, false);
+});
+
+Deno.test("a full disk under RUNTIME_DIR is named: nothing can be sent, and the status file gets old", () => {
+  const full = judgeRuntimeDisk({ freeBytes: 4_096, totalBytes: 1 << 20 }, "/run/signal-automation");
+  assert.equal(full?.level, "fail");
+  assert.match(full.text, /RUNTIME_DIR is full/);
+  assert.match(full.fix!, /df -h \/run\/signal-automation/);
+  assert.equal(judgeRuntimeDisk({ freeBytes: 1 << 20, totalBytes: 1 << 20 }, "/run/signal-automation"), undefined);
 });
 
 Deno.test("judgeDisk() fails below 100 MB and warns below a tenth", () => {

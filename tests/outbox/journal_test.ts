@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeSignalAccount } from "../../lib/domain/address.ts";
+import { describeError } from "../../lib/runtime/log.ts";
 import { Journal, SEGMENT_BYTES } from "../../lib/outbox/journal.ts";
 
 const account = makeSignalAccount("+15550100001");
@@ -97,6 +98,23 @@ Deno.test("a disk that was full in the middle of a line costs that line alone", 
   journal.answered(3, { outcome: "accepted", remoteId: "1" });
   const said = new Journal(dir.path, account, BOOTED).read();
   assert.deepEqual([1, 2, 3].map((row) => said(row, 1)?.state), ["not_handed_over", "handed_over", "answered"]);
+  journal.close();
+});
+
+Deno.test("a full disk that refuses a new journal is named, and keeps no empty file of each try", () => {
+  using dir = folder();
+  const journal = new Journal(dir.path, account, BOOTED);
+  for (let tries = 0; tries < 3; tries++) {
+    using _full = fullAfter(5);
+    assert.throws(
+      () => journal.begin(1),
+      (error) => /JournalFailed: .*RUNTIME_DIR.*\(/.test(describeError(error)),
+    );
+  }
+  assert.deepEqual([...Deno.readDirSync(dir.path)], []);
+  journal.begin(1);
+  journal.handedOver(1, 0, 1);
+  assert.equal(new Journal(dir.path, account, BOOTED).read()(1, 1)?.state, "handed_over");
   journal.close();
 });
 

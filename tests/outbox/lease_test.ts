@@ -170,10 +170,13 @@ rigTest("the COMMIT that makes a message unknown takes effect unseen: its lane d
 rigTest("a journal that cannot be written lets nothing leave, and costs nothing", async (rig) => {
   const ids = await rig.enqueue(person(0), texts("a", 3));
   let refusals = 3;
+  let clearedMeanwhile = false;
   const one = await rig.start({
     prepare: ({ journal }) =>
       journal.onHandOver = () => {
-        if (refusals-- > 0) throw new Deno.errors.WriteZero("No space left on device");
+        if (refusals-- <= 0) return;
+        clearedMeanwhile ||= rig.alarm.cleared("journal_failed").length > 0;
+        throw new Deno.errors.WriteZero("No space left on device");
       },
   });
   await until(async () => {
@@ -183,6 +186,11 @@ rigTest("a journal that cannot be written lets nothing leave, and costs nothing"
   assert.deepEqual(rig.signal.bodies(), texts("a", 3));
   assert.equal(rig.counters.total("messages_unknown_total"), 0);
   assert.equal(one.dispatcher.status().window, 0);
+  assert.equal(rig.counters.total("bugs_total"), 0);
+  assert.match(rig.alarm.raised("journal_failed")[0]!.message, /RUNTIME_DIR/);
+  assert.equal(rig.alarm.raised("journal_failed").length, 3);
+  assert.equal(clearedMeanwhile, false);
+  assert.equal(rig.alarm.cleared("journal_failed").length, 1);
 });
 
 rigTest("after a reboot every message under way is unknown, and goes again once", async (rig) => {

@@ -11,20 +11,35 @@ export const LOW_DISK_BYTES = 100 * 1024 * 1024;
 /** Less than this share of the disk is told: a big disk fills by more than 100 MB in an hour. */
 export const LOW_DISK_SHARE = 0.1;
 
+/** Less free space than this under RUNTIME_DIR, often a small one in memory, and the service can neither send nor say how it is. */
+export const RUNTIME_DISK_BYTES = 64 * 1024;
+
 export interface DiskSpace {
   /** What this user may still write. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
-/** Looks at the disk of a folder, or of the nearest one above it that exists. */
-export async function lookAtDisk(folder: string): Promise<Finding> {
+/** Looks at the disks of STATE_DIR and RUNTIME_DIR, or of the nearest folders above them that exist. */
+export async function lookAtDisk(files: { readonly stateDir: string; readonly runtimeDir: string }): Promise<Finding> {
   try {
-    return judgeDisk(await spaceOf(folder));
+    return judgeRuntimeDisk(await spaceOf(files.runtimeDir), files.runtimeDir) ??
+      judgeDisk(await spaceOf(files.stateDir));
   } catch (error) {
     const why = error instanceof Error ? error.name : "unknown";
     return { name: "disk", level: "warn", text: `its free space could not be read (${why})` };
   }
+}
+
+/** @returns undefined when there is room for what the service keeps there */
+export function judgeRuntimeDisk({ freeBytes }: DiskSpace, folder: string): Finding | undefined {
+  if (freeBytes >= RUNTIME_DISK_BYTES) return undefined;
+  return {
+    name: "disk",
+    level: "fail",
+    text: "the one under RUNTIME_DIR is full: the service can neither send nor write how it is",
+    fix: `make room there (df -h ${folder}); it goes on by itself`,
+  };
 }
 
 /** Below 100 MB it fails; below 10 % it warns. */

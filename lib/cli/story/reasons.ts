@@ -40,6 +40,10 @@ export const FAULT_TEXTS: Readonly<Record<FaultReason, ReasonText>> = {
     what: "signal-cli answered with an error of its own that says nothing about the message.",
     advice: "Look at the service's log at that time; an update of signal-cli often helps.",
   },
+  journal_failed: {
+    what: "The disk under RUNTIME_DIR took no line of the journal, without which nothing is handed over.",
+    advice: "Make room there (df -h shows it); it goes on by itself within a minute.",
+  },
   shutdown: {
     what: "The service was being stopped, and the message was not handed over.",
     advice: "Nothing: it goes on after the next start.",
