@@ -217,6 +217,51 @@ Deno.test("A message that waits says for what: the lane, the account's pause, pa
   });
 });
 
+Deno.test("outbox list says why each message waits, in a word, and for programs as explain does", async () => {
+  await withLetters(async (letters) => {
+    const { store, lease, folder } = letters;
+    const head = await letters.enqueue();
+    const behind = await letters.enqueue();
+    const stranger = await letters.enqueue({ recipient: OTHER });
+    await fail(letters, head, 1, 60_000);
+    const whys = async () => {
+      const { out } = await letters.run(["outbox", "list"]);
+      for (const line of out.split("\n")) assert.ok(widthOf(line) <= 80, line);
+      return out.split("\n").slice(1, 4).map((line) => line.replace(/^.*[0-9] (min|s) +/, ""));
+    };
+    const listed = async () =>
+      (await letters.json(["outbox", "list"]) as unknown as Json[]).map((row) => codes(row as Record<string, unknown>));
+    const explained = async () =>
+      await Promise.all([head, behind, stranger].map(async (id) => codes(await letters.json(["explain", String(id)]))));
+
+    assert.deepEqual(await whys(), ["unregistered", "behind 1", "ready"]);
+    assert.deepEqual(await listed(), [["due"], ["lane"], []]);
+    assert.deepEqual(await explained(), await listed());
+
+    await Deno.writeTextFile(letters.envFile, "NEW_CONTACT_RATE_LIMIT=1\n", { append: true });
+    await Deno.mkdir(join(folder, "run"), { recursive: true });
+    const nowMs = systemClock.nowMs();
+    const status = {
+      newContacts: { tokens: 0, atMs: nowMs },
+      buckets: [[laneOf(ACCOUNT, makeTel(NUMBER)), { tokens: 0, atMs: nowMs }]],
+    };
+    const record = { format: 1, running: true, writtenAtMs: nowMs, intervalMs: 1, status };
+    await Deno.writeTextFile(join(folder, "run", "pacing.json"), JSON.stringify(record));
+    await store.outbox.rememberLanes(ACCOUNT, [laneOf(ACCOUNT, makeTel(NUMBER))], nowMs);
+    assert.deepEqual(await listed(), [["due", "pacing"], ["lane", "pacing"], ["new_contact"]]);
+    assert.deepEqual(await explained(), await listed());
+
+    const untilMs = nowMs + 3_600_000;
+    const pause = { untilMs, reason: "rate_limited", faultsInARow: 1 };
+    await store.state.put(`outbox.pause.${ACCOUNT}`, JSON.stringify(pause));
+    assert.match((await letters.run(["outbox", "list"])).out, /in \d+ min {2}rate_limited\n/);
+    await store.leases.release(lease);
+    assert.deepEqual((await listed()).map(([first]) => first), ["no_service", "no_service", "no_service"]);
+    assert.deepEqual(await explained(), await listed());
+    assert.match((await letters.run(["outbox", "list"])).out, /no service/);
+  });
+});
+
 Deno.test("A first message to somebody new says that new people are paced, and until when", async () => {
   await withLetters(async (letters) => {
     const id = await letters.enqueue();

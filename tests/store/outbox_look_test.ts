@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { ACCOUNT, attempt, everyEngine, insertOrder, leaseOf, message, nowMs, OTHER_ACCOUNT } from "./conformance.ts";
+import { laneOf } from "../../lib/store/lane.ts";
+import {
+  ACCOUNT,
+  attempt,
+  everyEngine,
+  insertOrder,
+  leaseOf,
+  message,
+  nowMs,
+  OTHER_ACCOUNT,
+  person,
+} from "./conformance.ts";
 
 const ALL = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
@@ -40,6 +51,24 @@ everyEngine(
     assert.equal(await store.outbox.ahead(999), undefined);
   },
 );
+
+everyEngine("`heads()` finds what stands first in each lane, whatever it does", async (db) => {
+  const { store } = db;
+  const ids = await store.outbox.enqueue([message(1), message(1), message(2), message(3), message(3)]);
+  const lease = await leaseOf(store);
+  await store.outbox.markSending([ids[3]!], lease, 1_000);
+  await store.outbox.markDead([ids[0]!, ids[2]!].map((id) => ({ id, reason: "expired", attempts: 1 })), lease, 1_000);
+  const lanes = [1, 2, 3, 4].map((n) => laneOf(ACCOUNT, person(n)));
+  const heads = await store.outbox.heads(ACCOUNT, lanes);
+  assert.deepEqual(lanes.map((lane) => heads.get(lane)).map((head) => head && [ids.indexOf(head.id), head.state]), [
+    [1, "queued"],
+    undefined,
+    [3, "sending"],
+    undefined,
+  ]);
+  assert.equal((await store.outbox.heads(OTHER_ACCOUNT, lanes)).size, 0);
+  assert.equal((await store.outbox.heads(ACCOUNT, [])).size, 0);
+});
 
 everyEngine("`body()` gives the text from the hot table and from history", async ({ store }) => {
   const [one, two] = await store.outbox.enqueue([message(1, "first"), message(2, "second")]);

@@ -17,6 +17,9 @@ import { type Painter, painter } from "../screen/paint.ts";
 import { type Column, renderTable } from "../screen/table.ts";
 import { formatSpan } from "../screen/when.ts";
 import { withStore } from "../store.ts";
+import { waitsOf } from "../story/queue.ts";
+import type { Wait, WaitCode } from "../story/story.ts";
+import { look } from "../story/surroundings.ts";
 import { notAccepted, oneOf, SHOW_NUMBERS, wholeNumber } from "./shared.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -29,7 +32,9 @@ type State = typeof STATES[number];
 export const outboxListCommand: CommandSpec = {
   path: ["outbox", "list"],
   summary: "List messages that are not finished",
-  details: "Oldest first. Texts are not shown. What one of them waits for: signal-automation explain ID",
+  details:
+    "Oldest first. Texts are not shown. WHY says in a word what holds a message, the weightiest thing if there are " +
+    "several, and NEXT when all that has a date is over; `ready` is about to be sent. In full: signal-automation explain ID",
   options: [
     { flags: "--state <states>", description: `only these, with commas between: ${STATES.join(", ")}` },
     { flags: "--to <recipient>", description: "only to this number, Signal service id or group id" },
@@ -48,10 +53,13 @@ export const outboxListCommand: CommandSpec = {
     const afterId = wholeNumber(invocation.text("after"), "--after", 0, Number.MAX_SAFE_INTEGER) ?? 0;
     const states = readStates(invocation.text("state"));
     const to = readRecipient(invocation.text("to"));
-    return withStore(invocation, context, async (store) => {
+    return withStore(invocation, context, async (store, config) => {
       const { terminal, clock } = context;
       const showNumbers = invocation.flag("show-numbers");
-      const rows = await read(store.outbox, { states, to, afterId, limit });
+      const found = await read(store.outbox, { states, to, afterId, limit });
+      const around = await look(store, config, clock, { numbers: showNumbers, text: false });
+      const waits = await waitsOf(found, around);
+      const rows: Entry[] = found.map((row) => ({ ...row, waits: waits.get(row.id) ?? [] }));
       if (invocation.flag("json")) {
         printJson(terminal, rows.map((row) => forPrograms(row, showNumbers)));
         return EXIT.done;
@@ -69,6 +77,24 @@ export const outboxListCommand: CommandSpec = {
     });
   },
 };
+
+type Entry = OutboxListing & { readonly waits: readonly Wait[] };
+
+/** What holds a message, in a word. */
+const BRIEF: Readonly<Partial<Record<WaitCode, (wait: Wait) => string>>> = {
+  no_service: () => "no service",
+  signal: () => "Signal away",
+  pause: ({ reason }) => reason ?? "paused",
+  lane: ({ behind }) => `behind ${behind}`,
+  due: ({ reason }) => reason ?? "not due",
+  pacing: () => "pacing",
+  new_contact: () => "new contact",
+};
+
+function why({ state, reason, waits: [first] }: Entry): string {
+  if (first !== undefined) return BRIEF[first.code]?.(first) ?? first.code;
+  return state === "queued" ? "ready" : reason ?? "";
+}
 
 function readStates(text: string | undefined): readonly State[] {
   if (text === undefined) return DEFAULT_STATES;
@@ -111,11 +137,14 @@ function columns(
   paint: Painter,
   nowMs: number,
   showNumbers: boolean,
-): readonly Column<OutboxListing>[] {
-  const state: Column<OutboxListing> = { title: "STATE", value: (row) => row.state };
-  const next: Column<OutboxListing> = {
+): readonly Column<Entry>[] {
+  const state: Column<Entry> = { title: "STATE", value: (row) => row.state };
+  const next: Column<Entry> = {
     title: "NEXT",
-    value: (row) => row.state === "queued" && row.dueAtMs > nowMs ? `in ${formatSpan(row.dueAtMs - nowMs)}` : "",
+    value: ({ waits }) => {
+      const untilMs = Math.max(...waits.map(({ untilAtMs }) => untilAtMs ?? 0));
+      return untilMs > nowMs ? `in ${formatSpan(untilMs - nowMs)}` : "";
+    },
     align: "right",
   };
   return [
@@ -126,11 +155,11 @@ function columns(
     { title: "TRIES", value: (row) => String(row.attempts), align: "right" },
     { title: "AGE", value: (row) => formatSpan(nowMs - row.createdAtMs), align: "right" },
     ...(states.length > 1 ? [next] : []),
-    { title: "WHY", value: (row) => row.reason ?? "", paint: (cell) => paint.warn(cell) },
+    { title: "WHY", value: why, paint: (cell) => cell === "ready" ? cell : paint.warn(cell) },
   ];
 }
 
-function forPrograms(row: OutboxListing, showNumbers: boolean): object {
+function forPrograms(row: Entry, showNumbers: boolean): object {
   const { id, kind, origin, state, reason, attempts } = row;
   return {
     id,
@@ -142,5 +171,12 @@ function forPrograms(row: OutboxListing, showNumbers: boolean): object {
     reason: reason ?? null,
     createdAt: new Date(row.createdAtMs).toISOString(),
     dueAt: new Date(row.dueAtMs).toISOString(),
+    waits: row.waits.map(({ code, text, behind, reason, untilAtMs }) => ({
+      code,
+      text,
+      behind: behind ?? null,
+      reason: reason ?? null,
+      untilAt: untilAtMs === undefined ? null : new Date(untilAtMs).toISOString(),
+    })),
   };
 }

@@ -1,10 +1,10 @@
 /** Why a message waits, what comes next, and what a person can do. @module */
-import type { OutboxListing, OutboxStory } from "../../store/port.ts";
+import type { OutboxStory } from "../../store/port.ts";
 import { formatSpan } from "../screen/when.ts";
-import { stateText } from "./names.ts";
 import { reasonText } from "./reasons.ts";
-import type { Outlook, Wait } from "./story.ts";
-import { isExempt, isServed, pauseOf, signalTrouble, type Surroundings } from "./surroundings.ts";
+import type { Outlook } from "./story.ts";
+import { pauseOf, type Surroundings } from "./surroundings.ts";
+import { accountWaits, dueWait, laneWait, matterNewPeople, pacingWait } from "./waits.ts";
 
 export async function messageOutlook(message: OutboxStory, around: Surroundings): Promise<Outlook> {
   switch (message.state) {
@@ -29,26 +29,22 @@ export async function messageOutlook(message: OutboxStory, around: Surroundings)
 }
 
 async function queuedOutlook(message: OutboxStory, around: Surroundings): Promise<Outlook> {
-  const { clock, config } = around;
+  const { clock, config, store } = around;
   const nowMs = clock.nowMs();
-  const actions: string[] = [];
-  const waits = await accountWaits(message, around, actions);
-  const ahead = await around.store.outbox.ahead(message.id);
+  const { waits, actions } = accountWaits(message, await pauseOf(around, message.account), around);
+  const ahead = await store.outbox.ahead(message.id);
   if (ahead !== undefined) {
-    waits.push(laneWait(ahead.count, ahead.head, nowMs));
+    waits.push(laneWait(ahead.head, ahead.count, nowMs));
     actions.push(`signal-automation explain ${ahead.head.id}`);
   }
-  if (message.dueAtMs > nowMs) {
-    waits.push({
-      code: "due",
-      text: message.reason === undefined
-        ? "Its date has not come yet."
-        : `The try before failed, and the next one has its date. ${reasonText(message.reason).what}`,
-      untilAtMs: message.dueAtMs,
-    });
+  const due = dueWait(message, nowMs);
+  if (due !== undefined) {
+    waits.push(due);
     if (message.reason !== undefined) actions.push(reasonText(message.reason).advice);
   }
-  waits.push(...await pacingWaits(message, around, nowMs));
+  const isNew = matterNewPeople(around) &&
+    !(await store.outbox.knownLanes(message.account, [message.lane])).has(message.lane);
+  waits.push(...pacingWait(message, isNew, around, nowMs));
   const knownMs = Math.max(0, ...waits.map(({ untilAtMs = 0 }) => untilAtMs));
   if (message.expiresAtMs !== undefined && message.expiresAtMs <= Math.max(nowMs, knownMs)) {
     return {
@@ -85,8 +81,7 @@ function nextTry({ timeline, attempts }: OutboxStory, allowed: number): string {
 async function underWayOutlook(message: OutboxStory, around: Surroundings): Promise<Outlook> {
   const { config } = around;
   const { delivery } = config;
-  const actions: string[] = [];
-  const waits = await accountWaits(message, around, actions);
+  const { waits, actions } = accountWaits(message, await pauseOf(around, message.account), around);
   if (message.state === "sending") {
     const since = message.markedAtMs === undefined
       ? ""
@@ -137,67 +132,6 @@ function deadOutlook(message: OutboxStory, { config }: Surroundings): Outlook {
       ...ownerActions(message),
     ],
   };
-}
-
-/** What holds every message of the account. */
-async function accountWaits(message: OutboxStory, around: Surroundings, actions: string[]): Promise<Wait[]> {
-  const waits: Wait[] = [];
-  if (!isServed(around, message.account)) {
-    waits.push({ code: "no_service", text: "No running service sends for this account just now." });
-    actions.push("signal-automation health");
-  }
-  const trouble = signalTrouble(around, message.account);
-  if (trouble !== undefined) {
-    waits.push({
-      code: "signal",
-      text: `Signal cannot be used just now (${trouble}); the service tries it again by itself.`,
-    });
-    actions.push("signal-automation doctor");
-  }
-  const pause = await pauseOf(around, message.account);
-  if (pause === undefined) return waits;
-  const text = reasonText(pause.reason);
-  if (pause.untilMs > around.clock.nowMs()) {
-    const open = pause.faultsInARow >= around.config.delivery.circuitBreakerThreshold
-      ? ` The circuit breaker is open, since that was ${pause.faultsInARow} times in a row; afterwards one message goes ` +
-        "first to see whether it works again."
-      : "";
-    waits.push({ code: "pause", text: `The whole account pauses. ${text.what}${open}`, untilAtMs: pause.untilMs });
-    actions.push(text.advice);
-  } else if (message.state === "queued" && pause.faultsInARow > 0) {
-    const first = "The account paused, and one message goes first to see whether it works again; it may be this one.";
-    waits.push({ code: "pause", text: `${first} ${text.what}` });
-  }
-  return waits;
-}
-
-function laneWait(count: number, head: OutboxListing, nowMs: number): Wait {
-  const dated = head.state === "queued" && head.dueAtMs > nowMs;
-  const what = dated ? "waits for the date of its next try" : stateText(head.state, head.reason);
-  const many = count === 1
-    ? `Message ${head.id} to the same recipient comes first; it ${what}.`
-    : `${count.toLocaleString("en")} messages to the same recipient come first; the first, ${head.id}, ${what}.`;
-  const reason = dated && head.reason !== undefined ? ` ${reasonText(head.reason).what}` : "";
-  return { code: "lane", text: many + reason, ...(dated && { untilAtMs: head.dueAtMs }) };
-}
-
-async function pacingWaits(message: OutboxStory, around: Surroundings, nowMs: number): Promise<Wait[]> {
-  const { pacing, store, config: { delivery } } = around;
-  if (pacing === undefined || isExempt(around, message.recipient)) return [];
-  const waitMs = pacing.waitMs(message.lane);
-  if (waitMs > 0) {
-    const text = `The recipient got as many messages as RATE_LIMIT allows: ${delivery.rateLimit} in ` +
-      `${delivery.rateLimitPeriodMs / 1000} s.`;
-    return [{ code: "pacing", text, untilAtMs: nowMs + waitMs }];
-  }
-  if (!pacing.limitsNewContacts || pacing.newContactAllowance() >= 1) return [];
-  const known = await store.outbox.knownLanes(message.account, [message.lane]);
-  if (known.has(message.lane)) return [];
-  const limit = delivery.newContactRateLimit;
-  const text =
-    `The recipient is new, and NEW_CONTACT_RATE_LIMIT allows ${limit} new ${limit === 1 ? "person" : "people"} ` +
-    "an hour. New people wait for one another; this is when the first of them may be written to.";
-  return [{ code: "new_contact", text, untilAtMs: nowMs + pacing.newContactWaitMs() }];
 }
 
 /** Where the whole is told that the message is a part of. */

@@ -37,6 +37,10 @@ export interface Wait {
   readonly text: string;
   /** When it ends, as far as that is known. */
   readonly untilAtMs?: number;
+  /** The message that comes first. */
+  readonly behind?: number;
+  /** The code of what went wrong. */
+  readonly reason?: string;
 }
 
 /** What comes, and what a person can do. */

@@ -196,6 +196,8 @@ export interface OutboxStore {
   body(id: number): Promise<string | undefined>;
   /** Unfinished messages of the same lane that were enqueued before this unfinished one; undefined: it is the first. */
   ahead(id: number): Promise<{ readonly count: number; readonly head: OutboxListing } | undefined>;
+  /** The oldest unfinished message of each lane that has one, by lane: what all others of the lane wait for. */
+  heads(account: AccountId, lanes: readonly string[]): Promise<ReadonlyMap<string, OutboxListing>>;
   /**
    * Messages of one owner, finished or not, in the order of their ids.
    * @param enqueued finished ones are looked for among those enqueued between these instants: history has no index by owner
@@ -217,6 +219,7 @@ export interface OutboxStore {
 export interface OutboxListing {
   readonly id: number;
   readonly account: AccountId;
+  readonly lane: string;
   readonly recipient: Address;
   readonly kind: MessageKind;
   readonly origin: Origin;
@@ -245,7 +248,6 @@ export interface DeadMessage extends OutboxListing {
 }
 
 export interface OutboxStory extends OutboxListing {
-  readonly lane: string;
   /** Unfinished ones: when it is given up. */
   readonly expiresAtMs: number | undefined;
   /** Marked for sending last; undefined when it never was, or is finished. */

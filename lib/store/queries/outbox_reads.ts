@@ -90,7 +90,6 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
       return {
         ...decodeListing({ ...row, due_at_ms: row["due_at_ms"] ?? row["created_at_ms"] }),
         remoteId: optionalText(row, "remote_id") ?? timeline.findLast((line) => line.remoteId !== undefined)?.remoteId,
-        lane: text(row, "lane"),
         expiresAtMs: optionalInteger(row, "expires_at_ms"),
         markedAtMs: optionalInteger(row, "marked_at_ms") || undefined,
         finishedAtMs,
@@ -116,6 +115,7 @@ export function outboxReads(scope: Scope): Pick<OutboxStore, "expired" | "backlo
         "attempts",
         "created_at_ms",
         "due_at_ms",
+        "lane",
       ]).where("state", "in", hot).where("id", ">", afterId ?? 0).orderBy("id").limit(limit).execute();
       return rows.map((row) => decodeListing({ ...row }));
     },
@@ -126,6 +126,7 @@ export function decodeListing(row: Row): OutboxListing {
   return {
     id: integer(row, "id"),
     account: text(row, "account") as AccountId,
+    lane: text(row, "lane"),
     recipient: text(row, "recipient") as Address,
     kind: oneOf(row, "kind", MESSAGE_KINDS),
     origin: decodeOrigin(row),
