@@ -106,7 +106,7 @@ export class SignalChannel implements Channel {
       onHeard: options.onHeard,
       maxQueuedEvents: options.maxQueuedEvents,
       onChange: () => this.#tell(),
-      onSilence: () => this.#supervisor?.suspect(),
+      onSilence: async (rpc) => await this.#supervisor?.leave(rpc),
     });
   }
 

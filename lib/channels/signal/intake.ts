@@ -56,8 +56,8 @@ export interface IntakeOptions {
   readonly maxQueuedEvents: number | undefined;
   /** Called after each change of {@link Intake.condition}. */
   readonly onChange: () => void;
-  /** A request of the intake was not answered in time. */
-  readonly onSilence: () => void;
+  /** A request of the intake was not answered in time. Resolves when its connection is left. */
+  readonly onSilence: (rpc: RpcClient) => Promise<void>;
 }
 
 /** How far the account's queue at Signal's server has been read. */

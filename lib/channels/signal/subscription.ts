@@ -10,7 +10,7 @@ import type { RpcClient } from "./rpc.ts";
 import { RpcError, RpcUnanswered } from "./rpc_errors.ts";
 
 /** For `subscribeReceive`: answered at once by a healthy signal-cli, but it may open its connection first. */
-const SUBSCRIBE_TIMEOUT_MS = 30_000;
+const SUBSCRIBE_TIMEOUT_MS = 60_000;
 /** For `unsubscribeReceive`: part of an orderly stop. */
 const UNSUBSCRIBE_TIMEOUT_MS = 2_000;
 /** Wait before subscribing is tried again; doubles up to the cap. */
@@ -21,7 +21,8 @@ export interface SubscriptionOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onChange: () => void;
-  readonly onSilence: () => void;
+  /** It did not answer in time. Resolves when its connection is left. */
+  readonly onSilence: (rpc: RpcClient) => Promise<void>;
 }
 
 export class Subscription {
@@ -92,7 +93,9 @@ export class Subscription {
         this.#expected(error);
         // With the connection gone there is nothing to try: the next one calls again.
         if (!rpc.open || !this.#wanted) return;
-        if (error instanceof RpcUnanswered) this.options.onSilence();
+        // It may be subscribed all the same, under a number that nobody knows: that could not be ended any more. While
+        // reading stands still, the answer may just not have been read.
+        if (error instanceof RpcUnanswered && !rpc.heldUp) return await this.options.onSilence(rpc);
         this.options.log.warn("signal-cli refused the subscription", { error: describeError(error) });
         this.#setFailing(true);
         this.#retry(waitMs);

@@ -108,12 +108,15 @@ export class Supervisor {
     } catch (error) {
       // Any answer at all, also an error, is life; and while we do not read, silence is our own doing.
       const silent = error instanceof RpcUnanswered && error.why === "deadline";
-      if (silent && !rpc.heldUp && rpc.lastReadAtMs < askedAtMs) {
-        this.#o.log.warn("signal-cli stopped answering and is started again");
-        this.#frozen.add(rpc);
-        await rpc.close();
-      }
+      if (silent && !rpc.heldUp && rpc.lastReadAtMs < askedAtMs) await this.leave(rpc);
     }
+  }
+
+  /** It stopped answering: its connection is ended, and another one is made. */
+  async leave(rpc: RpcClient): Promise<void> {
+    this.#o.log.warn("signal-cli stopped answering and is started again");
+    this.#frozen.add(rpc);
+    await rpc.close();
   }
 
   async #loop(): Promise<void> {

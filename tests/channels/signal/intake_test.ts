@@ -5,10 +5,13 @@ import assert from "node:assert/strict";
 import type { RawEvent } from "../../../lib/channels/channel.ts";
 import { Intake } from "../../../lib/channels/signal/intake.ts";
 import { makeSignalAccount } from "../../../lib/domain/address.ts";
-import { systemClock } from "../../../lib/runtime/clock.ts";
-import { Recorder } from "../../support/recorder.ts";
-import { RecordingCounters, RecordingLog } from "../../support/recording.ts";
+import { RpcClient } from "../../../lib/channels/signal/rpc.ts";
+import { Subscription } from "../../../lib/channels/signal/subscription.ts";
+import { systemClock, within } from "../../../lib/runtime/clock.ts";
+import { PATIENCE_MS, Recorder } from "../../support/recorder.ts";
+import { ManualClock, RecordingCounters, RecordingLog } from "../../support/recording.ts";
 import { until } from "../../support/until.ts";
+import { Peer } from "./peer.ts";
 import { healthy, scriptedSpawn, testChannel } from "./scripted.ts";
 
 const uuid = "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f";
@@ -68,7 +71,7 @@ Deno.test("what comes in the very moment in which the queue was found empty is s
     onHeard: undefined,
     maxQueuedEvents: undefined,
     onChange: () => {},
-    onSilence: () => {},
+    onSilence: () => Promise.resolve(),
   });
   const notify = (timestamp: number) => {
     const params = { subscription: 0, result: frame(timestamp) };
@@ -90,4 +93,36 @@ Deno.test("what comes in the very moment in which the queue was found empty is s
   storing.resolve();
   await intake.unsubscribe();
   await intake.close(undefined);
+});
+
+Deno.test("a subscription whose answer does not come may exist all the same: its connection is left, not subscribed twice", async () => {
+  const clock = new ManualClock();
+  const counters = new RecordingCounters();
+  const connect = () => {
+    const peer = new Peer();
+    const { input, output } = peer;
+    return { peer, rpc: new RpcClient({ input, output, clock, counters, onNotifications: () => {} }) };
+  };
+  const subscription = new Subscription({
+    clock,
+    log: new RecordingLog(),
+    onChange: () => {},
+    onSilence: (rpc) => rpc.close(),
+  });
+  const [first, second] = [connect(), connect()];
+  subscription.connected(first.rpc);
+  const tried = subscription.want();
+  await first.peer.requests.waitForCount(1);
+  await clock.advance(60_000);
+  await tried;
+  await clock.advance(60_000);
+  assert.deepEqual(first.peer.requests.items.map(({ method }) => method), ["subscribeReceive"]);
+  assert.equal(await within(first.rpc.ended, PATIENCE_MS, "end of the connection"), "closed");
+  second.peer.respond = (request) => second.peer.result(request.id, 0);
+  subscription.connected(second.rpc);
+  await subscription.want();
+  assert.equal(subscription.failing, false);
+  assert.notEqual(subscription.sinceMs, undefined);
+  await subscription.drop();
+  await second.rpc.close();
 });
