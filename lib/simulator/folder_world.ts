@@ -19,8 +19,6 @@ import {
   type World,
 } from "./world.ts";
 
-/** How often the files are looked at when no notice came. A notice usually comes within a millisecond. */
-const POLL_MS = 50;
 /** Two changes of a folder that come closer together can bear the same time; the kernel's grain is 10 ms at most. */
 const MTIME_GRAIN_MS = 50;
 
@@ -229,7 +227,7 @@ export class FolderWorld implements World {
     this.#poll = setInterval(() => {
       this.refresh();
       this.#look();
-    }, POLL_MS);
+    }, this.#state.lookEveryMs);
     const watcher = Deno.watchFs([`${this.folder}/inbound.jsonl`]);
     this.#watcher = watcher;
     (async () => {

@@ -73,6 +73,8 @@ export interface WorldState {
   readonly readReceipts: boolean;
   /** Whose phone scans the code that `link` shows, the number of an account; null: nobody, until it is set. */
   readonly scannedBy: string | null;
+  /** How often the files are looked at when no notice came of a change. A notice usually comes within a millisecond. */
+  readonly lookEveryMs: number;
   /** Keep every request line in `requests.jsonl`. */
   readonly recordRequests: boolean;
 }
@@ -91,6 +93,7 @@ export function parseWorld(value: unknown): WorldState {
     people: list(world.people, "people").map(person),
     groups: list(world.groups, "groups").map(group),
     startDelayMs: number(world.startDelayMs, 0, "startDelayMs"),
+    lookEveryMs: number(world.lookEveryMs, 50, "lookEveryMs"),
     sendDelayMs: delay(world.sendDelayMs),
     offline: flag(world.offline, false, "offline"),
     directoryError: flag(world.directoryError, false, "directoryError"),

@@ -10,17 +10,20 @@ const AT_MS = Date.UTC(2026, 0, 15, 12, 34, 56);
 const NOTICE: WebhookNotice = { alertId: "alert_1", cause: "a", severity: "error", text: "it broke", atMs: AT_MS };
 const NEVER = new AbortController().signal;
 
+/** Of a request. Anything that is there answers sooner, on any machine. */
+const TIMEOUT_MS = 30_000;
+
 function make(url: string, options: Partial<WebhookOptions> = {}) {
   const log = new RecordingLog();
   const webhook = new Webhook({
     url,
-    timeoutMs: 5_000,
+    timeoutMs: TIMEOUT_MS,
     tries: 3,
     format: "auto",
     // Waits are over at once; deadlines run in real time.
     clock: {
       ...systemClock,
-      sleepMs: (ms, signal) => ms === 5_000 ? systemClock.sleepMs(ms, signal) : Promise.resolve(),
+      sleepMs: (ms, signal) => ms === TIMEOUT_MS ? systemClock.sleepMs(ms, signal) : Promise.resolve(),
     },
     random: { fraction: () => 0.5, bytes: () => {} },
     log,
@@ -64,7 +67,7 @@ Deno.test("a 429 is waited out for as long as Retry-After says, within bounds", 
   const clock = {
     ...systemClock,
     sleepMs: (ms: number, signal?: AbortSignal) => {
-      if (ms === 5_000) return systemClock.sleepMs(ms, signal);
+      if (ms === TIMEOUT_MS) return systemClock.sleepMs(ms, signal);
       waits.push(ms);
       return Promise.resolve();
     },

@@ -10,10 +10,6 @@ import { startServer } from "../support/database_server.ts";
 import { ADMIN, OWNER_GROUP, Shop, until } from "../support/shop.ts";
 import { startSink } from "../support/webhook_sink.ts";
 
-/** Design §2: a graceful stop. */
-const STOP_MS = 10_000;
-/** A second signal: what is left is recording, at most. */
-const FORCED_STOP_MS = 3_000;
 const mariadb = databases().find(({ name }) => name === "mariadb")!;
 
 Deno.test("SIGTERM lets requests in flight be answered, hands the rest back and exits with 0", async () => {
@@ -25,9 +21,8 @@ Deno.test("SIGTERM lets requests in flight be answered, hands the rest back and 
   await shop.start();
   await shop.insertOrders(40);
   await shop.signal.waitForSent(6);
-  const begunMs = performance.now();
+  // It ends with 1 when it took longer than it promises.
   assert.equal(await shop.service.stop(), 0);
-  assert.ok(performance.now() - begunMs < STOP_MS);
   assert.deepEqual(await shop.flagsTooEarly(), []);
   const [row] = await shop.db.adminQuery("SELECT COUNT(*) AS n FROM outbox WHERE state NOT IN ('queued', 'dead')");
   assert.equal(Number(row!.n), 0, "nothing is left under way");
@@ -56,10 +51,10 @@ Deno.test("a second SIGTERM ends it at once, and what was under way is looked af
   );
   shop.service.signal("SIGTERM");
   await until("the stop to begin", () => shop.service.log().includes("The service stops"));
-  const begunMs = performance.now();
+  // That nothing more is waited for is proved where time stands still (outbox/dispatcher_test.ts).
   shop.service.signal("SIGTERM");
   assert.notEqual(await shop.service.ended(), 0, "not everything was finished");
-  assert.ok(performance.now() - begunMs < FORCED_STOP_MS, `${performance.now() - begunMs} ms`);
+  assert.match(shop.service.log(), /A second signal: stopping at once/);
 
   shop.signal.mark("hanging", false);
   await shop.start();
