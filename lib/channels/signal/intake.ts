@@ -30,9 +30,12 @@ export const MAX_QUEUED_CHARACTERS = 32 * 1024 * 1024;
 const UNSTORABLE_FACTOR = 4;
 /** Events stored in one call: bounds the transaction behind it. */
 export const MAX_ACCEPT_BATCH = 500;
-/** Wait before storing is tried again; doubles up to the cap. */
+/**
+ * Wait before storing is tried again; doubles up to the cap. A try costs next to nothing, and people are heard again only when one
+ * worked: within 5 s of the return of the database, also after a spool that was full.
+ */
 const ACCEPT_RETRY_FIRST_MS = 1_000;
-const ACCEPT_RETRY_CAP_MS = 30_000;
+const ACCEPT_RETRY_CAP_MS = 4_000;
 /** How long the end of intake waits for what is being stored. */
 const DRAIN_TIMEOUT_MS = 5_000;
 /** Undecryptable messages in a row, with no good one between, from which on the condition is `degraded`. */

@@ -7,6 +7,7 @@ import { Intake } from "../../../lib/channels/signal/intake.ts";
 import { makeSignalAccount } from "../../../lib/domain/address.ts";
 import { RpcClient } from "../../../lib/channels/signal/rpc.ts";
 import { Subscription } from "../../../lib/channels/signal/subscription.ts";
+import { SpoolFull } from "../../../lib/runtime/spool.ts";
 import { systemClock, within } from "../../../lib/runtime/clock.ts";
 import { PATIENCE_MS, Recorder } from "../../support/recorder.ts";
 import { ManualClock, RecordingCounters, RecordingLog } from "../../support/recording.ts";
@@ -93,6 +94,42 @@ Deno.test("what comes in the very moment in which the queue was found empty is s
   storing.resolve();
   await intake.unsubscribe();
   await intake.close(undefined);
+});
+
+Deno.test("as soon as something can be stored again people are heard within 5 s, however long it could not", async () => {
+  const clock = new ManualClock();
+  const peer = new Peer();
+  peer.respond = ({ id }) => peer.result(id, 0);
+  const rpc = new RpcClient({
+    input: peer.input,
+    output: peer.output,
+    clock,
+    counters: new RecordingCounters(),
+    onNotifications: (notifications) => intake.onNotifications(notifications),
+  });
+  const intake = new Intake({
+    account: makeSignalAccount("+15550100001"),
+    clock,
+    log: new RecordingLog(),
+    counters: new RecordingCounters(),
+    onReceipts: undefined,
+    onTranscripts: undefined,
+    onHeard: undefined,
+    maxQueuedEvents: undefined,
+    onChange: () => {},
+    onSilence: () => Promise.resolve(),
+  });
+  intake.connected(rpc);
+  let full = true;
+  await intake.subscribe(() => full ? Promise.reject(new SpoolFull(1)) : Promise.resolve());
+  await peer.line({ jsonrpc: "2.0", method: "receive", params: { subscription: 0, result: frame(1784000002000) } });
+  await until(() => intake.listening().sinceMs === undefined, "the end of the subscription");
+  await clock.advance(605_000);
+  full = false;
+  await clock.advance(5_000);
+  await until(() => intake.listening().sinceMs !== undefined, "a new subscription");
+  await intake.unsubscribe();
+  await rpc.close();
 });
 
 Deno.test("a subscription whose answer does not come may exist all the same: its connection is left, not subscribed twice", async () => {
