@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { maskNumber, showAddress } from "../../lib/cli/screen/mask.ts";
 import { painter } from "../../lib/cli/screen/paint.ts";
 import { startProgress } from "../../lib/cli/screen/progress.ts";

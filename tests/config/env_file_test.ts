@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { parseEnvFile } from "../../lib/config/env_file.ts";
 import { DOTENV_CASES } from "./dotenv_cases.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { DEFAULT_LIMITS } from "../../lib/http/limits.ts";
 import { METRICS_CONTENT_TYPE } from "../../lib/observe/metrics.ts";
 import { CATALOGUE } from "../../lib/observe/catalogue.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { ConfigError } from "../../lib/domain/errors.ts";
 import { makeTokenCheck, SHORTEST_TOKEN } from "../../lib/http/token.ts";
 import { TOKEN } from "./support.ts";

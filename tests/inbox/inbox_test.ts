@@ -2,7 +2,7 @@
  * Taking in and working off, with a real database and a real spool.
  */
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import type { RawEvent } from "../../lib/channels/channel.ts";
 import type { Automation } from "../../lib/domain/automation.ts";
 import { makeAci, makeSignalAccount } from "../../lib/domain/address.ts";

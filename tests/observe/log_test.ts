@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { type LogOptions, openLog } from "../../lib/observe/log.ts";
 import { makeRedactor, REDACTED } from "../../lib/observe/redact.ts";
 import { ManualClock } from "../support/recording.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { CATALOGUE } from "../../lib/observe/catalogue.ts";
 import { lookedUpGauges } from "../../lib/observe/gauges.ts";
 import { Health } from "../../lib/observe/health.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import type { FaultRule } from "../../lib/simulator/faults.ts";
 
 /** Lanes. */

@@ -2,7 +2,7 @@
  * Which transcript proves which message: pure.
  */
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { makeAci } from "../../lib/domain/address.ts";
 import {
   digestOf,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { makeSignalAccount, makeTel } from "../../lib/domain/address.ts";
 import { Window } from "../../lib/outbox/window.ts";
 import type { OutboxRow } from "../../lib/store/port.ts";

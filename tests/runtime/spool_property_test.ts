@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { noCounters } from "../../lib/runtime/counters.ts";
 import { silentLog } from "../../lib/runtime/log.ts";
 import { Spool, SpoolFull } from "../../lib/runtime/spool.ts";
@@ -149,8 +149,6 @@ class History {
   }
 }
 
-const seed = Deno.env.get("PROPERTY_SEED");
-
 Deno.test("whatever is killed and whenever, what append confirmed is drained, in order, nothing skipped", async () => {
   const root = await Deno.makeTempDir();
   let histories = 0;
@@ -167,7 +165,6 @@ Deno.test("whatever is killed and whenever, what append confirmed is drained, in
       {
         numRuns: Number(Deno.env.get("RUNS") ?? 100),
         endOnFailure: true,
-        ...(seed === undefined ? {} : { seed: Number(seed) }),
       },
     );
   } finally {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { asciiOnly } from "../../scripts/compile/ascii.ts";
 
 Deno.test("`asciiOnly()` leaves a program that computes the same", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { ADA, BOB, type Line, manual, onStart, world } from "./harness.ts";
 
 const hi = { message: "hi" };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/property.ts";
 import { BUILT_IN, PLACEHOLDERS, SAMPLE_VALUES, TEMPLATE_KEYS } from "../../lib/templates/catalog.ts";
 import { compileTemplates } from "../../lib/templates/compile.ts";
 import { BUILT_IN_TEMPLATES, type TemplateSet } from "../../lib/templates/template_set.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { isGo } from "../../../lib/automations/affiliates/match.ts";
 
 /** Every code point that Unicode calls white space, and the byte order mark. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { decideOrder, type OrderSettings, tokenOf } from "../../../lib/automations/orders/decide.ts";
 import { makeAci, makeGroup, makeSignalAccount, makeTel } from "../../../lib/domain/address.ts";
 import type { Affiliate, DueOrder } from "../../../lib/store/port.ts";

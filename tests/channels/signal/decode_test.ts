@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { decodeSignal, SIGNAL_OTHER } from "../../../lib/channels/signal/decode.ts";
 import { makeSignalAccount } from "../../../lib/domain/address.ts";
 import { DecodeError } from "../../../lib/domain/errors.ts";

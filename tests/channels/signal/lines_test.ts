@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { LineSplitter, LineTooLong } from "../../../lib/channels/signal/lines.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

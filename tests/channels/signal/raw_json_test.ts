@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { rawMember } from "../../../lib/channels/signal/raw_json.ts";
 
 Deno.test("the text of a member is found as it stands, numbers beyond 2^53 and U+2028 included", () => {
