@@ -61,12 +61,14 @@ export class StderrTail {
 }
 
 /**
- * A line for the debug log: digits, quoted text and long runs of base64 are masked, since numbers, names and group ids
- * stand there. Cut afterwards: a quotation that lost its end would be read as none.
+ * A line for the debug log: digits, quoted text, service ids and long runs of base64 are masked, since numbers, names,
+ * persons and group ids stand there. Cut afterwards: a quotation that lost its end would be read as none.
  */
 export function masked(line: string): string {
   return line
     .replace(/"[^"]*(?:"|$)|'[^']*'|“[^”]*(?:”|$)|«[^»]*(?:»|$)/g, '"…"')
+    // Whole: the letters that are left of one without its digits are still nobody else's.
+    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, "…")
     .replace(/[A-Za-z0-9+/]{20,}={0,2}/g, "…")
     .replace(/\p{Nd}/gu, "#")
     .slice(0, SHOWN_CHARACTERS);

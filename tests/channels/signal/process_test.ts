@@ -96,10 +96,12 @@ Deno.test("versions are compared by their numbers", () => {
   assert.throws(() => checkVersion("0.13.99"), code("too_old"));
 });
 
-Deno.test("a stderr line for the log holds no number, name or group id", () => {
+Deno.test("a stderr line for the log holds no number, name, service id or group id", () => {
   const line = 'WARN  Manager - +33612345678 "Ada L." ٣٤ AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= failed';
   assert.equal(masked(line), 'WARN  Manager - +########### "…" ## … failed');
   assert.equal(masked(`WARN  cannot send "${"my secret ".repeat(50)}" to anybody`), 'WARN  cannot send "…" to anybody');
+  const ids = "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f.1 PNI:7D0C1F5E-2F7B-4A3E-9D51-0A6B5C4D3E2F";
+  assert.equal(masked(`INFO  message from ${ids}`), "INFO  message from ….# PNI:…");
   assert.equal(masked(`WARN  cannot send "my secret`), 'WARN  cannot send "…"');
 });
 
