@@ -73,15 +73,16 @@ async function connection(conn: Deno.Conn, options: DaemonOptions): Promise<void
 
 async function readLines(conn: Deno.Conn, world: World, take: (line: string) => void): Promise<void> {
   const lines = new LineSplitter();
-  const reader = conn.readable.getReader();
+  const buffer = new Uint8Array(64 * 1024);
   for (;;) {
-    const { done, value } = await reader.read();
+    // Not `conn.readable`: at the end of the input that closes the connection whole, and the last answers have no way out.
+    const count = await conn.read(buffer);
     world.refresh();
-    for (const line of done ? lines.end() : lines.push(value)) {
+    for (const line of count === null ? lines.end() : lines.push(buffer.slice(0, count))) {
       world.recordRequest(line);
       take(line);
     }
-    if (done) return;
+    if (count === null) return;
   }
 }
 

@@ -39,7 +39,7 @@ export class SocketConnector implements Connector {
     const { clock, counters, endTimeoutMs, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.options;
     signal.throwIfAborted();
     const conn = await this.#dial(connectTimeoutMs, signal);
-    const rpc = new RpcClient({ input: conn.writable, output: conn.readable, clock, counters, onNotifications });
+    const rpc = new RpcClient({ input: inputOf(conn), output: conn.readable, clock, counters, onNotifications });
     const over = rpc.ended.then(() => {});
     let ending: Promise<ChannelUnavailable> | undefined;
     const end = async (orderly: boolean): Promise<ChannelUnavailable> => {
@@ -110,6 +110,16 @@ export class SocketConnector implements Connector {
 async function dial(address: DaemonAddress): Promise<Deno.Conn> {
   if (address.kind === "unix") return await Deno.connect({ transport: "unix", path: address.path });
   return await Deno.connect({ hostname: address.host, port: address.port });
+}
+
+/** Closing it ends our side alone: `conn.writable` would close the whole connection, and lose the answers that are owed. */
+function inputOf(conn: Deno.Conn): WritableStream<Uint8Array> {
+  return new WritableStream({
+    async write(bytes) {
+      for (let written = 0; written < bytes.length;) written += await conn.write(bytes.subarray(written));
+    },
+    close: () => conn.closeWrite(),
+  });
 }
 
 function checkAccounts(accounts: readonly string[] | undefined, number: string): void {

@@ -104,9 +104,7 @@ Deno.test("a daemon's socket sends and receives, and a daemon that was killed is
 
 Deno.test("over TCP too; a daemon that receives by itself is said as receive_mode, and its messages have one key each", async () => {
   await using signal = await SimulatedSignal.create({ people: [ADA] });
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr as Deno.NetAddr;
-  probe.close();
+  const port = freePort();
   await using _daemon = await startDaemon(signal, ["--tcp", `127.0.0.1:${port}`]);
   await using it = await channelTo({ kind: "tcp", host: "127.0.0.1", port });
   const events = new Recorder<RawEvent>();
@@ -133,6 +131,25 @@ Deno.test("a daemon of several accounts, or without ours, is refused", async () 
     await it.conditions.waitFor((seen) => seen === code);
   }
 });
+
+for (const transport of ["unix", "tcp"] as const) {
+  Deno.test(`${transport}: an orderly stop lets a request in flight be answered`, async () => {
+    await using signal = await SimulatedSignal.create({ people: [ADA], sendDelayMs: 300 });
+    const path = `${signal.dataDir}/socket`;
+    const port = freePort();
+    const [where, address] = transport === "unix"
+      ? [["--socket", path], { kind: "unix", path } as const]
+      : [["--tcp", `127.0.0.1:${port}`], { kind: "tcp", host: "127.0.0.1", port } as const];
+    await using _daemon = await startDaemon(signal, [...where, "--receive-mode=manual"]);
+    await using it = await channelTo(address);
+    await it.conditions.waitFor((seen) => seen === "live");
+    const handedOver = Promise.withResolvers<void>();
+    const outcome = it.channel.send(hello, never, handedOver.resolve);
+    await handedOver.promise;
+    await it.channel.stop();
+    assert.equal((await outcome).outcome, "accepted");
+  });
+}
 
 Deno.test("a daemon that froze with half a request is left within the deadlines, and the service can stop", async () => {
   const folder = await Deno.makeTempDir();
@@ -162,6 +179,11 @@ Deno.test("a daemon that froze with half a request is left within the deadlines,
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+function freePort(): number {
+  using probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return probe.addr.port;
+}
 
 /** Answers as a daemon of one account does until it serves, then reads nothing more. */
 async function greet(conn: Deno.Conn): Promise<void> {
