@@ -51,25 +51,25 @@ export class DeadLetters {
     return replayed;
   }
 
-  /** Gives dead messages up; they are recorded as dropped, with the reason. @returns how many were dead */
+  /** Gives dead messages up; they are recorded as dropped, with the reason. @returns the ids of those that were dead */
   async drop(
     ids: readonly number[],
     reason: string,
     onProgress: (done: number) => void = () => {},
-  ): Promise<number> {
+  ): Promise<readonly number[]> {
     const { store, nowMs, onOwedAgain, onSettled } = this.options;
-    let dropped = 0;
+    const dropped: number[] = [];
     const sorted = [...new Set(ids)].sort((a, b) => a - b);
     for (let at = 0; at < sorted.length; at += BATCH) {
       const some = sorted.slice(at, at + BATCH);
-      const { count, after } = await store.transaction("dlq_drop", async (tx) => {
+      const { moved, after } = await store.transaction("dlq_drop", async (tx) => {
         const rows = await tx.outbox.drop(some, reason, nowMs());
         // Its death was counted when it happened: first that is taken back, then the drop is counted.
         await onOwedAgain(tx, rows.map((row) => row.origin));
-        return { count: rows.length, after: await onSettled(tx, rows) };
+        return { moved: rows.map(({ id }) => id), after: await onSettled(tx, rows) };
       });
       after();
-      dropped += count;
+      dropped.push(...moved);
       onProgress(Math.min(at + BATCH, sorted.length));
     }
     return dropped;

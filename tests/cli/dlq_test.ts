@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CliContext } from "../../lib/cli/command.ts";
-import { inSteps } from "../../lib/cli/commands/dlq_select.ts";
+import { inSteps, MOST_NAMES } from "../../lib/cli/commands/dlq_select.ts";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { widthOf } from "../../lib/cli/screen/width.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
@@ -20,17 +20,56 @@ async function someDead(letters: Letters): Promise<{ old: number; young: number;
 
 const refsOf = (rows: unknown) => (rows as { ref: string }[]).map(({ ref }) => ref);
 
-Deno.test("dlq list shows both directions, longest dead first, without numbers and texts, within 80 columns", async () => {
+Deno.test("dlq list shows both directions, newest first, without numbers and texts, within 80 columns", async () => {
   await withLetters(async (letters) => {
     await someDead(letters);
     const { exit, out } = await letters.run(["dlq", "list"]);
     assert.equal(exit, 0);
-    assert.match(out, /^ +ID {2}MESSAGE[\s\S]*1 {2}order_affiliate 1 {2}\+33••••••104[\s\S]*inbox:1 {2}inbound/);
+    assert.match(out, /^ +ID {2}MESSAGE[\s\S]*inbox:1 {2}inbound[\s\S]* 1 {2}order_affiliate 1 {2}\+33••••••104/);
     assert.ok(!out.includes(NUMBER) && !out.includes(TEXT));
     for (const line of out.split("\n")) assert.ok(widthOf(line) <= 80, line);
     assert.ok((await letters.run(["dlq", "list", "--show-numbers"])).out.includes(NUMBER));
     const more = await letters.run(["dlq", "list", "--limit", "2"]);
-    assert.match(more.out, /There are more \(3 dead letters in all\)/);
+    assert.match(
+      more.out,
+      /There are older ones \(3 dead letters in all\): signal-automation dlq list --limit 2 .*--before 2,inbox:1\n/,
+    );
+  });
+});
+
+Deno.test("Pages of dlq list have every dead letter once, whatever died first", async () => {
+  await withLetters(async (letters) => {
+    const nowMs = systemClock.nowMs();
+    // Ids and dates of death disagree: the one that was tried longest died last.
+    for (const minutesAgo of [1, 50, 20, 40, 30]) {
+      await letters.kill(await letters.enqueue(), "expired", nowMs - minutesAgo * 60_000);
+    }
+    await letters.deadEvent("e1", "decode");
+    await letters.deadEvent("e2", "decode");
+    const seen: string[] = [];
+    for (let page = 1, more = ""; page <= 4; page++) {
+      const args = ["dlq", "list", "--limit", "2", ...more.split(" ").filter((word) => word !== "")];
+      const { out, err } = await letters.run([...args, "--json"]);
+      seen.push(...refsOf(JSON.parse(out)));
+      more = /(--before \S+) --json\n$/.exec(err)?.[1] ?? "";
+      assert.equal(more === "", page === 4, err);
+    }
+    assert.deepEqual(seen, ["inbox:2", "inbox:1", "5", "4", "3", "2", "1"]);
+    for (const wrong of ["order:1", "1,2", "x", "inbox:1,inbox:2"]) {
+      assert.equal((await letters.run(["dlq", "list", "--before", wrong])).exit, 2, wrong);
+    }
+  });
+});
+
+Deno.test("dlq drop names what somebody else replayed while the question stood", async () => {
+  await withLetters(async (letters) => {
+    await someDead(letters);
+    const onAsk = () => letters.sql("UPDATE outbox SET state = 'queued' WHERE id = 1; UPDATE inbox SET state = 'new'");
+    const args = ["dlq", "drop", "1", "2", "inbox:1", "--json"];
+    const { exit, out } = await letters.run(args, { answers: ["y"], onAsk });
+    const { dropped, notDead, counts } = JSON.parse(out);
+    assert.deepEqual([exit, dropped, notDead], [1, { messages: 1, inbound: 0 }, ["1", "inbox:1"]]);
+    assert.deepEqual(counts, { dropped: 1, notDead: 2 });
   });
 });
 
@@ -38,8 +77,8 @@ Deno.test("dlq list --json says for each what it is, why, and since when", async
   await withLetters(async (letters) => {
     await someDead(letters);
     const rows = await letters.json(["dlq", "list"]) as unknown as Record<string, unknown>[];
-    assert.deepEqual(refsOf(rows), ["1", "2", "inbox:1"]);
-    const { createdAt, diedAt, meaning, ...first } = rows[0]!;
+    assert.deepEqual(refsOf(rows), ["inbox:1", "2", "1"]);
+    const { createdAt, diedAt, meaning, ...first } = rows.at(-1)!;
     assert.deepEqual(first, {
       id: 1,
       ref: "1",
@@ -100,6 +139,7 @@ Deno.test("dlq replay of named ids asks nothing, gives new ids, and names what i
       inbound: ["inbox:1"],
       refused: [],
       notDead: [],
+      counts: { replayed: 1, inbound: 1, refused: 0, notDead: 0 },
       limit: 3,
     });
     assert.equal((await letters.store.outbox.find(4))?.state, "queued");
@@ -131,7 +171,12 @@ Deno.test("dlq drop gives up for good, records why, and the order that waited fo
     await letters.kill(id, "unregistered");
     await letters.store.orders.settle([{ orderId: order, generation: 1, accepted: 0, dropped: 0, dead: 1 }]);
     const done = await letters.json(["dlq", "drop", String(id), "--reason", "called the customer", "--yes"]);
-    assert.deepEqual(done, { dropped: { messages: 1, inbound: 0 }, notDead: [], note: "called the customer" });
+    assert.deepEqual(done, {
+      dropped: { messages: 1, inbound: 0 },
+      notDead: [],
+      counts: { dropped: 1, notDead: 0 },
+      note: "called the customer",
+    });
     assert.match(
       (await letters.run(["explain", String(id)])).out,
       /dropped and is not owed any more: called the customer/,
@@ -211,6 +256,23 @@ Deno.test("A thousand dead letters of one recipient are replayed in their old or
     assert.match(out, /1,200 messages queued again/);
     const queued = await letters.store.outbox.list({ states: ["queued"], limit: 2_000 });
     assert.deepEqual(queued.map((row) => Number(row.origin.key)), Array.from({ length: 1_200 }, (_, n) => n));
+  });
+});
+
+Deno.test("Of ten thousand and more all are dropped and counted, and --json names no more than it may", async () => {
+  await withLetters(async (letters) => {
+    await letters.enqueue();
+    const copies = MOST_NAMES + 1_500;
+    letters.sql(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copies})
+      INSERT INTO outbox (state, reason, account, lane, due_at_ms, expires_at_ms, replays, kind, origin_kind, origin_key,
+        origin_generation, created_at_ms, marked_at_ms, recipient, body)
+      SELECT 'dead', 'expired', account, lane, 0, 0, 3, 'api', 'api', i, 1, 1, 1, recipient, 'b' FROM outbox, n`);
+    const refused = await letters.json(["dlq", "replay", "--all", "--yes"]);
+    assert.equal((refused.refused as unknown[]).length, MOST_NAMES);
+    assert.deepEqual(refused.counts, { replayed: 0, inbound: 0, refused: copies, notDead: 0 });
+    const { counts } = await letters.json(["dlq", "drop", "--reason", "expired", "--yes"]);
+    assert.deepEqual(counts, { dropped: copies, notDead: 0 });
+    assert.deepEqual(await letters.json(["dlq", "list"]), []);
   });
 });
 

@@ -41,6 +41,8 @@ export interface CliOptions {
   readonly colour?: boolean;
   /** Answers of a person; with them the terminal is interactive. */
   readonly answers?: readonly string[];
+  /** While the person thinks. */
+  readonly onAsk?: () => void;
   /** Told of everything written, as it is written. */
   readonly onOut?: (text: string) => void;
   readonly onErr?: (text: string) => void;
@@ -75,6 +77,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     stdin: new Blob([options.stdin ?? ""]).stream(),
     ask: (question) => {
       err += question;
+      options.onAsk?.();
       return Promise.resolve(answers.shift());
     },
   };

@@ -78,7 +78,7 @@ rigTest("a dropped message is no longer owed, and the drop is recorded", async (
   await rig.start();
   await rig.reach([first!], "accepted");
   await rig.reach([second!], "dead");
-  assert.equal(await rig.deadLetters().drop([first!, second!], "by_hand"), 1, "only dead ones");
+  assert.equal((await rig.deadLetters().drop([first!, second!], "by_hand")).length, 1, "only dead ones");
   const story = await rig.db.store.outbox.find(second!);
   assert.deepEqual([story!.state, story!.reason], ["dropped", "by_hand"]);
   assert.equal(await rig.notified(order), true);

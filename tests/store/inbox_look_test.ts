@@ -54,6 +54,7 @@ everyEngine(
     assert.deepEqual(await found({ reason: "decode", diedUntilMs: 2_500 }), [0]);
     assert.deepEqual(await found({ channel: "instagram" }), []);
     assert.deepEqual(await found({ channel: "signal", afterId: ids[0]!, limit: 1 }), [1]);
+    assert.deepEqual(await found({ newestFirst: true, beforeId: ids[2]!, limit: 1 }), [1]);
   },
 );
 

@@ -31,6 +31,8 @@ everyEngine("`deadLetters()` filters by reason, channel and time of death, and p
   assert.deepEqual(await found({ channel: "whatsapp" }), []);
   assert.deepEqual(await found({ limit: 1 }), [0]);
   assert.deepEqual(await found({ afterId: ids[0]! }), [1, 2]);
+  assert.deepEqual(await found({ newestFirst: true }), [2, 1, 0]);
+  assert.deepEqual(await found({ newestFirst: true, beforeId: ids[2]!, limit: 1 }), [1]);
   const [first] = await store.outbox.deadLetters({ limit: 1 });
   assert.deepEqual([first?.diedAtMs, first?.replays, first?.reason], [1_000, 0, "unregistered"]);
 });

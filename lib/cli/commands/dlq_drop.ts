@@ -6,15 +6,26 @@ import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
 import { labelled } from "../screen/width.ts";
 import { withStore } from "../store.ts";
-import { ALL, choose, confirm, counted, FILTERS, IDS, inSteps, readChoice } from "./dlq_select.ts";
+import {
+  ALL,
+  choose,
+  confirm,
+  counted,
+  FILTERS,
+  IDS,
+  inboxName,
+  inEventSteps,
+  inSteps,
+  Names,
+  readChoice,
+  some,
+} from "./dlq_select.ts";
 import { notAccepted } from "./shared.ts";
 
 /** Recorded when nobody says why. */
 const DEFAULT_NOTE = "dropped by hand";
 /** What the column holds, characters. */
 const LONGEST_NOTE = 190;
-/** Events of one transaction. */
-const EVENTS_PER_STEP = 100;
 
 export const dlqDropCommand: CommandSpec = {
   path: ["dlq", "drop"],
@@ -43,34 +54,47 @@ export const dlqDropCommand: CommandSpec = {
     const note = noteOf(invocation, choice.by === "ids");
     return withStore(invocation, context, async (store, config) => {
       const { terminal, clock } = context;
-      const chosen = await choose(store, choice);
-      const total = chosen.messages.length + chosen.events.length;
+      const chosen = await choose(store, choice, context);
+      const { total } = chosen;
       if (total > 0) await confirm(`Drop ${counted(total, "dead letter")} for good?`, invocation, context);
+      const notDead = new Names();
+      notDead.add(chosen.notDead);
       const { messages, events } = await inSteps(context, total, async (update) => {
-        const messages = await openDeadLetters(store, config, clock).drop(
-          chosen.messages.map(({ id }) => id),
-          note,
-          (done) => update(done, "messages"),
-        );
-        let events = 0;
-        for (let at = 0; at < chosen.events.length; at += EVENTS_PER_STEP) {
-          const step = chosen.events.slice(at, at + EVENTS_PER_STEP);
-          events += (await store.inbox.drop(step, note, clock.nowMs())).length;
-          update(chosen.messages.length + at + step.length, "received messages");
+        const letters = openDeadLetters(store, config, clock);
+        let [messages, events, before] = [0, 0, 0];
+        for await (const batch of chosen.batches()) {
+          const ids = batch.messages.map(({ id }) => id);
+          const gone = new Set(await letters.drop(ids, note, (done) => update(before + done, "messages")));
+          before += ids.length;
+          const drop = (some: readonly number[]) => store.inbox.drop(some, note, clock.nowMs());
+          const handled = new Set(
+            await inEventSteps(batch.events, drop, (done) => update(before + done, "received messages")),
+          );
+          before += batch.events.length;
+          messages += gone.size;
+          events += handled.size;
+          // Chosen as dead, and replayed or dropped by somebody else since.
+          notDead.add(ids.filter((id) => !gone.has(id)).map(String));
+          notDead.add(batch.events.filter((id) => !handled.has(id)).map(inboxName));
         }
         return { messages, events };
       });
-      const exit = chosen.notDead.length === 0 ? EXIT.done : EXIT.failed;
+      const exit = notDead.count === 0 ? EXIT.done : EXIT.failed;
       if (invocation.flag("json")) {
-        printJson(terminal, { dropped: { messages, inbound: events }, notDead: chosen.notDead, note });
+        printJson(terminal, {
+          dropped: { messages, inbound: events },
+          notDead: notDead.first,
+          counts: { dropped: messages + events, notDead: notDead.count },
+          note,
+        });
         return exit;
       }
       const paint = painter(terminal.outInfo.colour);
       const say = (mark: string, text: string) => terminal.out(labelled(mark, text, terminal.outInfo.columns));
-      if (total + chosen.notDead.length === 0) terminal.out("There are no dead letters that fit.\n");
+      if (total + notDead.count === 0) terminal.out("There are no dead letters that fit.\n");
       if (messages > 0) say(paint.good("✓"), `${counted(messages, "message")} dropped and recorded (${note}).`);
       if (events > 0) say(paint.good("✓"), `${counted(events, "received message")} dropped and recorded (${note}).`);
-      if (chosen.notDead.length > 0) say(paint.warn("!"), `Not dead (any more): ${chosen.notDead.join(", ")}.`);
+      if (notDead.count > 0) say(paint.warn("!"), `Not dead (any more): ${some(notDead)}.`);
       return exit;
     });
   },

@@ -9,12 +9,22 @@ import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
 import { labelled } from "../screen/width.ts";
 import { withStore } from "../store.ts";
-import { ALL, choose, confirm, counted, FILTERS, IDS, inSteps, readChoice } from "./dlq_select.ts";
-
-/** Events of one transaction. */
-const EVENTS_PER_STEP = 100;
-/** Ids that a summary names; more would bury the numbers. */
-const NAMED = 10;
+import {
+  ALL,
+  choose,
+  type Chosen,
+  confirm,
+  counted,
+  FILTERS,
+  IDS,
+  inboxName,
+  inEventSteps,
+  inSteps,
+  MOST_NAMES,
+  Names,
+  readChoice,
+  some,
+} from "./dlq_select.ts";
 
 export const dlqReplayCommand: CommandSpec = {
   path: ["dlq", "replay"],
@@ -22,7 +32,8 @@ export const dlqReplayCommand: CommandSpec = {
   details:
     "Messages go to the end of their recipient's queue in their old order, under a new id, with all their tries; " +
     "received ones are handled again. It can be interrupted at any moment: nothing is sent twice and nothing is lost. " +
-    "A message is replayed DLQ_MAX_RETRIES times at most. Asks before it replays what was not named by id.",
+    "A message is replayed DLQ_MAX_RETRIES times at most. Asks before it replays what was not named by id. " +
+    `--json names up to ${MOST_NAMES.toLocaleString("en")} of each sort and counts all.`,
   arguments: [IDS],
   options: [...FILTERS, ALL, YES, JSON_OUTPUT, ENV_FILE],
   examples: [
@@ -36,88 +47,94 @@ export const dlqReplayCommand: CommandSpec = {
     const choice = readChoice(invocation, context);
     return withStore(invocation, context, async (store, config) => {
       const { terminal } = context;
-      const chosen = await choose(store, choice);
-      const limit = config.delivery.dlqMaxRetries;
-      const fresh = chosen.messages.filter(({ replays }) => replays < limit).map(({ id }) => id);
-      const refused = chosen.messages.filter(({ replays }) => replays >= limit).map(({ id }) => String(id));
-      const count = fresh.length + chosen.events.length;
-      if (choice.by === "filter" && count > 0) {
-        await confirm(`Replay ${counted(count, "dead letter")}?`, invocation, context);
+      const chosen = await choose(store, choice, context);
+      const { total } = chosen;
+      if (choice.by === "filter" && total > 0) {
+        await confirm(`Replay ${counted(total, "dead letter")}?`, invocation, context);
       }
-      const done = await replay(store, config, context, fresh, chosen.events);
-      const gone = [...chosen.notDead, ...done.gone];
-      const exit = refused.length + gone.length === 0 ? EXIT.done : EXIT.failed;
+      const limit = config.delivery.dlqMaxRetries;
+      const { messages, events, refused, notDead } = await replay(store, config, context, chosen);
+      const exit = refused.count + notDead.count === 0 ? EXIT.done : EXIT.failed;
       if (invocation.flag("json")) {
         printJson(terminal, {
-          replayed: done.messages.map(({ oldId, newId }) => ({ id: oldId, newId })),
-          inbound: done.events.map((id) => `inbox:${id}`),
-          refused,
-          notDead: gone,
+          replayed: messages.first.map(({ oldId, newId }) => ({ id: oldId, newId })),
+          inbound: events.first,
+          refused: refused.first,
+          notDead: notDead.first,
+          counts: { replayed: messages.count, inbound: events.count, refused: refused.count, notDead: notDead.count },
           limit,
         });
         return exit;
       }
       const paint = painter(terminal.outInfo.colour);
       const say = (mark: string, text: string) => terminal.out(labelled(mark, text, terminal.outInfo.columns));
-      if (count + refused.length + chosen.notDead.length === 0) terminal.out("There are no dead letters that fit.\n");
-      if (done.messages.length > 0) {
-        const ids = done.messages.map(({ oldId, newId }) => `${oldId} is now ${newId}`);
+      if (total + notDead.count === 0) terminal.out("There are no dead letters that fit.\n");
+      if (messages.count > 0) {
+        const ids = {
+          count: messages.count,
+          first: messages.first.map(({ oldId, newId }) => `${oldId} is now ${newId}`),
+        };
         say(
           paint.good("✓"),
-          `${counted(done.messages.length, "message")} queued again, behind everything for the same recipients ` +
+          `${counted(messages.count, "message")} queued again, behind everything for the same recipients ` +
             `(${some(ids)}).`,
         );
       }
-      if (done.events.length > 0) {
-        const names = some(done.events.map((id) => `inbox:${id}`));
-        say(paint.good("✓"), `${counted(done.events.length, "received message")} will be handled again (${names}).`);
+      if (events.count > 0) {
+        say(paint.good("✓"), `${counted(events.count, "received message")} will be handled again (${some(events)}).`);
       }
-      if (refused.length > 0) {
+      if (refused.count > 0) {
         say(
           paint.warn("!"),
-          `${counted(refused.length, "message")} refused, already replayed ${
-            limit === 1 ? "once" : `${limit} times`
-          } ` +
+          `${counted(refused.count, "message")} refused, already replayed ${limit === 1 ? "once" : `${limit} times`} ` +
             `(${some(refused)}). Drop them, or raise DLQ_MAX_RETRIES.`,
         );
       }
-      if (gone.length > 0) say(paint.warn("!"), `Not dead (any more): ${some(gone)}.`);
+      if (notDead.count > 0) say(paint.warn("!"), `Not dead (any more): ${some(notDead)}.`);
       return exit;
     });
   },
 };
 
 interface Done {
-  readonly messages: readonly Replayed[];
-  readonly events: readonly number[];
-  /** Were dead when we looked, and somebody else was quicker. */
-  readonly gone: readonly string[];
+  readonly messages: Names<Replayed>;
+  readonly events: Names;
+  /** Replayed too often before. */
+  readonly refused: Names;
+  /** Not dead when we looked, or not any more when we came to it, since somebody else was quicker. */
+  readonly notDead: Names;
 }
 
-function replay(
-  store: Store,
-  config: Config,
-  context: CliContext,
-  messageIds: readonly number[],
-  eventIds: readonly number[],
-): Promise<Done> {
-  return inSteps(context, messageIds.length + eventIds.length, async (update) => {
+function replay(store: Store, config: Config, context: CliContext, chosen: Chosen): Promise<Done> {
+  const limit = config.delivery.dlqMaxRetries;
+  const done: Done = {
+    messages: new Names<Replayed>(),
+    events: new Names(),
+    refused: new Names(),
+    notDead: new Names(),
+  };
+  done.notDead.add(chosen.notDead);
+  return inSteps(context, chosen.total, async (update) => {
     const letters = openDeadLetters(store, config, context.clock);
-    const messages = await letters.replay(messageIds, (done) => update(done, "messages"));
-    const events: number[] = [];
-    for (let at = 0; at < eventIds.length; at += EVENTS_PER_STEP) {
-      const step = eventIds.slice(at, at + EVENTS_PER_STEP);
-      events.push(...await store.inbox.replay(step, context.clock.nowMs()));
-      update(messageIds.length + at + step.length, "received messages");
+    let before = 0;
+    for await (const batch of chosen.batches()) {
+      const ids = batch.messages.filter(({ replays }) => replays < limit).map(({ id }) => id);
+      done.refused.add(batch.messages.filter(({ replays }) => replays >= limit).map(({ id }) => String(id)));
+      const replayed = await letters.replay(ids, (count) => update(before + count, "messages"));
+      done.messages.add(replayed);
+      const gone = new Set(replayed.map(({ oldId }) => oldId));
+      done.notDead.add(ids.filter((id) => !gone.has(id)).map(String));
+      before += batch.messages.length;
+      const events = await inEventSteps(
+        batch.events,
+        (some) => store.inbox.replay(some, context.clock.nowMs()),
+        (count) => update(before + count, "received messages"),
+      );
+      done.events.add(events.map(inboxName));
+      const handled = new Set(events);
+      done.notDead.add(batch.events.filter((id) => !handled.has(id)).map(inboxName));
+      before += batch.events.length;
     }
-    const moved = new Set([...messages.map(({ oldId }) => String(oldId)), ...events.map((id) => `inbox:${id}`)]);
-    const wanted = [...messageIds.map(String), ...eventIds.map((id) => `inbox:${id}`)];
-    return { messages, events, gone: wanted.filter((name) => !moved.has(name)) };
+    return done;
   });
-}
-
-/** The first few names of a list. */
-export function some(names: readonly string[]): string {
-  const rest = names.length - NAMED;
-  return names.slice(0, NAMED).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
 }

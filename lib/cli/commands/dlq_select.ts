@@ -1,6 +1,6 @@
 /** Which dead letters a command is about: named ones, or all that fit. @module */
 import { StoreUnavailable } from "../../domain/errors.ts";
-import type { DeadFilter, DeadMessage, InboxListing, Store } from "../../store/port.ts";
+import type { DeadFilter, DeadMessage, Store } from "../../store/port.ts";
 import type { ArgumentSpec, CliContext, Invocation, OptionSpec } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
@@ -12,6 +12,12 @@ import { notAccepted, oneOf, span } from "./shared.ts";
 export const CHANNELS = ["signal"] as const;
 /** Rows of one read. */
 const PAGE = 1_000;
+/** Names that `--json` holds of each sort; there may be millions. */
+export const MOST_NAMES = 10_000;
+/** Names that a person is shown; more would bury the numbers. */
+const SHOWN_NAMES = 10;
+/** Events of one transaction. */
+const EVENTS_PER_STEP = 100;
 
 export const FILTERS: readonly OptionSpec[] = [
   { flags: "--reason <reason>", description: "only those that died of this, as dlq list names it" },
@@ -84,29 +90,29 @@ export function deadReference(word: string): Reference {
   return reference;
 }
 
-export interface Chosen {
+/** Some of what was chosen, in the order of their ids. */
+export interface Batch {
   readonly messages: readonly Pick<DeadMessage, "id" | "replays">[];
   readonly events: readonly number[];
-  /** Named, but not dead: replayed or dropped by somebody else, or never there. */
-  readonly notDead: readonly string[];
 }
 
-export async function choose(store: Store, choice: Choice): Promise<Chosen> {
-  if (choice.by === "filter") {
-    return {
-      messages: await Array.fromAsync(pages((page) => store.outbox.deadLetters({ ...choice.filter, ...page }))),
-      events: (await Array.fromAsync<InboxListing>(pages((page) =>
-        store.inbox.deadLetters({ ...choice.filter, ...page })
-      ))).map(({ id }) => id),
-      notDead: [],
-    };
-  }
+export interface Chosen {
+  /** How many there were when they were counted. */
+  readonly total: number;
+  /** Named, but not dead: replayed or dropped by somebody else, or never there. */
+  readonly notDead: readonly string[];
+  /** Read while they are worked on, so that millions of them take no memory. */
+  batches(): AsyncIterable<Batch>;
+}
+
+export async function choose(store: Store, choice: Choice, context: CliContext): Promise<Chosen> {
+  if (choice.by === "filter") return await chooseFitting(store, choice.filter, context);
   const messages: Pick<DeadMessage, "id" | "replays">[] = [];
   const events: number[] = [];
   const notDead: string[] = [];
   const seen = new Set<string>();
   for (const { type, id } of choice.ids) {
-    const name = type === "message" ? String(id) : `inbox:${id}`;
+    const name = type === "message" ? String(id) : inboxName(id);
     if (seen.has(name)) continue;
     seen.add(name);
     const found = type === "message" ? await store.outbox.find(id) : await store.inbox.find(id);
@@ -114,18 +120,77 @@ export async function choose(store: Store, choice: Choice): Promise<Chosen> {
     else if (type === "message") messages.push({ id, replays: "replays" in found ? found.replays : 0 });
     else events.push(id);
   }
-  return { messages, events, notDead };
+  return {
+    total: messages.length + events.length,
+    notDead,
+    async *batches() {
+      yield { messages, events };
+    },
+  };
+}
+
+/** As the command line names it. */
+export function inboxName(id: number): string {
+  return `inbox:${id}`;
+}
+
+/** Counts first, for the question and the bar. */
+async function chooseFitting(store: Store, filter: Omit<DeadFilter, "limit">, context: CliContext): Promise<Chosen> {
+  // What dies later was not chosen, and above all not what was replayed and dies again, under a new id.
+  const [newestMessage] = await store.outbox.deadLetters({ newestFirst: true, limit: 1 });
+  const [newestEvent] = await store.inbox.deadLetters({ newestFirst: true, limit: 1 });
+  const messages = () => pages((page) => store.outbox.deadLetters({ ...filter, ...page }), newestMessage);
+  const events = () => pages((page) => store.inbox.deadLetters({ ...filter, ...page }), newestEvent);
+  const dead = (await store.outbox.backlog(context.clock.nowMs())).dead + (await store.inbox.backlog()).dead;
+  let total = 0;
+  const progress = startProgress(context.terminal, context.clock);
+  try {
+    for (const some of [messages(), events()]) {
+      for await (const { length } of some) progress.update(total += length, dead, "counted");
+    }
+  } finally {
+    progress.end();
+  }
+  return {
+    total,
+    notDead: [],
+    async *batches() {
+      for await (const some of messages()) yield { messages: some, events: [] };
+      for await (const some of events()) yield { messages: [], events: some.map(({ id }) => id) };
+    },
+  };
 }
 
 async function* pages<T extends { readonly id: number }>(
-  read: (page: { readonly afterId: number; readonly limit: number }) => Promise<readonly T[]>,
-): AsyncGenerator<T> {
+  read: (
+    page: { readonly afterId: number; readonly beforeId: number; readonly limit: number },
+  ) => Promise<readonly T[]>,
+  last: { readonly id: number } | undefined,
+): AsyncGenerator<readonly T[]> {
+  if (last === undefined) return;
   for (let afterId = 0;;) {
-    const rows = await read({ afterId, limit: PAGE });
-    yield* rows;
+    const rows = await read({ afterId, beforeId: last.id + 1, limit: PAGE });
+    if (rows.length > 0) yield rows;
     if (rows.length < PAGE) return;
     afterId = rows.at(-1)!.id;
   }
+}
+
+/** Names for the end of a command: all are counted, and as many are kept as anybody can use. */
+export class Names<T = string> {
+  readonly first: T[] = [];
+  count = 0;
+
+  add(names: readonly T[]): void {
+    this.count += names.length;
+    for (const name of names.slice(0, MOST_NAMES - this.first.length)) this.first.push(name);
+  }
+}
+
+/** The first few names, and how many there are besides. */
+export function some({ first, count }: Pick<Names, "first" | "count">): string {
+  const rest = count - Math.min(count, SHOWN_NAMES);
+  return first.slice(0, SHOWN_NAMES).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
 }
 
 /** Asks a person, or takes `--yes`. @param question without the choice behind it @throws {CliProblem} `usage` */
@@ -166,6 +231,21 @@ export async function inSteps<T>(
   } finally {
     progress.end();
   }
+}
+
+/** Works on events in transactions of some. @param onProgress how many were looked at */
+export async function inEventSteps(
+  events: readonly number[],
+  work: (ids: readonly number[]) => Promise<readonly number[]>,
+  onProgress: (done: number) => void,
+): Promise<readonly number[]> {
+  const moved: number[] = [];
+  for (let at = 0; at < events.length; at += EVENTS_PER_STEP) {
+    const step = events.slice(at, at + EVENTS_PER_STEP);
+    moved.push(...await work(step));
+    onProgress(at + step.length);
+  }
+  return moved;
 }
 
 /** `1 dead letter`, `3 dead letters`. */

@@ -38,7 +38,7 @@ export interface InboxStore {
   body(id: number): Promise<string | undefined>;
   /** Events of the same sender that came earlier and are not finished. */
   ahead(id: number): Promise<{ readonly count: number; readonly head: InboxListing } | undefined>;
-  /** Dead events for people, in the order of their ids. */
+  /** Dead events for people, in the order of their ids or against it. */
   deadLetters(filter: DeadFilter): Promise<readonly InboxListing[]>;
   /** dead → new, due now, with all its tries, at its old place. @returns ids that were dead */
   replay(ids: readonly number[], nowMs: number): Promise<readonly number[]>;

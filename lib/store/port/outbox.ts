@@ -206,7 +206,7 @@ export interface OutboxStore {
     origin: Pick<Origin, "kind" | "key">,
     enqueued: { readonly sinceMs: number; readonly untilMs: number },
   ): Promise<readonly number[]>;
-  /** Dead messages for people, in the order of their ids. */
+  /** Dead messages for people, in the order of their ids or against it. */
   deadLetters(filter: DeadFilter): Promise<readonly DeadMessage[]>;
   /** Unfinished rows for people, oldest first. */
   list(
@@ -238,6 +238,9 @@ export interface DeadFilter {
   /** Dead since this instant or longer. */
   readonly diedUntilMs?: number;
   readonly afterId?: number;
+  readonly beforeId?: number;
+  /** Greatest id first. Default: least first. */
+  readonly newestFirst?: boolean;
   readonly limit: number;
 }
 

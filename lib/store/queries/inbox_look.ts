@@ -7,6 +7,7 @@ import type { AccountId } from "../../domain/address.ts";
 import { integer, oneOf, optionalInteger, optionalText, type Row, text } from "../decode.ts";
 import type { InboxListing, InboxStore } from "../port.ts";
 import { marks, type Scope } from "../scope.ts";
+import { whereDead } from "./dead_filter.ts";
 
 const LISTING = "id, account, state, reason, attempts, received_at_ms, due_at_ms, finished_at_ms";
 /** What `reason` holds. */
@@ -54,15 +55,9 @@ export function inboxLook(scope: Scope): Look {
       return { count: integer(count!, "n"), head: decodeListing(head) };
     },
 
-    async deadLetters({ reason, channel, diedUntilMs, afterId = 0, limit }) {
-      const rows = await scope.rows(
-        `SELECT ${LISTING} FROM inbox WHERE state = 'dead' AND id > ?
-         ${reason === undefined ? "" : "AND reason = ?"} ${channel === undefined ? "" : "AND account LIKE ?"}
-         ${diedUntilMs === undefined ? "" : "AND finished_at_ms <= ?"} ORDER BY id LIMIT ?`,
-        [afterId, reason, channel === undefined ? undefined : `${channel}:%`, diedUntilMs, limit]
-          .filter((value) => value !== undefined),
-      );
-      return rows.map(decodeListing);
+    async deadLetters(filter) {
+      const [where, parameters] = whereDead(filter, "finished_at_ms");
+      return (await scope.rows(`SELECT ${LISTING} FROM inbox WHERE ${where}`, parameters)).map(decodeListing);
     },
 
     replay: (ids, nowMs) =>

@@ -6,6 +6,7 @@
 import { integer, optionalInteger, text } from "../decode.ts";
 import type { OutboxListing, OutboxStore } from "../port.ts";
 import { chunks, marks, type Scope } from "../scope.ts";
+import { whereDead } from "./dead_filter.ts";
 import { IS_MESSAGE } from "./outbox_moving.ts";
 import { decodeListing } from "./outbox_reads.ts";
 
@@ -84,14 +85,9 @@ export function outboxLook(scope: Scope): Look {
       return [...new Set([...finished, ...hot].map((row) => integer(row, "id")))].sort((a, b) => a - b);
     },
 
-    async deadLetters({ reason, channel, diedUntilMs, afterId = 0, limit }) {
-      const rows = await scope.rows(
-        `SELECT ${LISTING}, marked_at_ms, replays FROM outbox WHERE state = 'dead' AND id > ?
-         ${reason === undefined ? "" : "AND reason = ?"} ${channel === undefined ? "" : "AND account LIKE ?"}
-         ${diedUntilMs === undefined ? "" : "AND marked_at_ms <= ?"} ORDER BY id LIMIT ?`,
-        [afterId, reason, channel === undefined ? undefined : `${channel}:%`, diedUntilMs, limit]
-          .filter((value) => value !== undefined),
-      );
+    async deadLetters(filter) {
+      const [where, parameters] = whereDead(filter, "marked_at_ms");
+      const rows = await scope.rows(`SELECT ${LISTING}, marked_at_ms, replays FROM outbox WHERE ${where}`, parameters);
       return rows.map((row) => ({
         ...decodeListing(row),
         diedAtMs: integer(row, "marked_at_ms"),
