@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../lib/domain/errors.ts";
 import { until } from "../support/until.ts";
 import { number, person } from "./cast.ts";
-import { rigTest, texts } from "./rig.ts";
+import { AHEAD_MS, rigTest, texts } from "./rig.ts";
 
 const SECOND = 1_000;
 const ALL = ["sqlite", "mariadb", "mysql"] as const;
@@ -222,4 +222,18 @@ rigTest("what a recovery made unknown is counted, although the database went awa
   }, "both doubts");
   assert.ok(failed > 0);
   assert.equal(rig.counters.total("messages_unknown_total"), 2);
+});
+
+rigTest("a message is sent at once although our clock was set back since anything was settled", async (rig) => {
+  const [first] = await rig.enqueue(person(0), ["a"]);
+  await rig.start();
+  await until(async () => await rig.state(first!) === "accepted", "the first one");
+  // Eight minutes behind that of the database.
+  rig.clock.jumpWall(-AHEAD_MS - 480 * SECOND);
+  const [second] = await rig.enqueue(person(1), ["b"]);
+  await until(async () => {
+    await rig.pass(SECOND);
+    return await rig.state(second!) === "accepted";
+  }, "the second one");
+  assert.ok(rig.clock.monotonicMs() < 60 * SECOND);
 });

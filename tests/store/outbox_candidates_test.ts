@@ -129,6 +129,14 @@ everyEngine("a head that waits for its date blocks those behind it, and nobody e
   assert.deepEqual(await store.outbox.waitingLanes(ACCOUNT, now + 60_000), []);
 });
 
+everyEngine("what is due by the database's clock is found, however old the caller's idea of it", async ({ store }) => {
+  const ids = await store.outbox.enqueue([message(1), message(2)]);
+  const old = { nowMs: await nowMs(store) - 300_000 };
+  assert.deepEqual((await candidateIds(store, old)).toSorted((a, b) => a - b), ids);
+  const first = new Set([laneFor(1), laneFor(2)]);
+  assert.equal((await candidateIds(store, { ...old, first })).length, 2);
+});
+
 everyEngine("what was stored before the database's clock was set back waits for nobody", async (db) => {
   const { store } = db;
   const stored = await store.outbox.enqueue([message(1)]);

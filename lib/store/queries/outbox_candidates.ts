@@ -52,16 +52,26 @@ interface Chosen {
 export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" | "waitingLanes"> {
   async function candidates(account: AccountId, asked: Options): ReturnType<OutboxStore["candidates"]> {
     if (asked.limit <= 0) return { rows: [], nextLane: asked.afterLane };
+    const found = await look(account, asked);
+    if (found.rows.length > 0 || !found.dated) return found;
+    // The caller's idea of this clock can be old: it was set forward since, and nothing was settled from which that would be learnt.
+    const nowMs = integer((await scope.rows(`SELECT ${scope.dialect.nowMs} AS now_ms`))[0]!, "now_ms");
+    return nowMs > asked.nowMs ? await look(account, { ...asked, nowMs }) : found;
+  }
+
+  async function look(account: AccountId, asked: Options) {
     const options = asked.limit >= ROOM_FOR_FIRST ? asked : { ...asked, first: new Set<string>() };
     const blocked = options.blocked ?? await blockedLanes(scope, account, options.running);
     const before = await firstLanes(scope, account, blocked, options);
     const limit = options.limit - before.length;
     const chosen: Chosen[] = [];
     let nextLane: string | undefined;
+    let dated = false;
     const start = options.afterLane ?? FIRST;
     search: for await (const lanes of pages(scope, account, start, limit * 2)) {
       for (const [at, lane] of lanes.entries()) {
         const one = usable(lane, options);
+        dated ||= !isDue(lane.entries[0]!.dueAtMs, options.nowMs);
         if (blocked.has(lane.lane) || options.first?.has(lane.lane) || one === undefined) continue;
         chosen.push(one);
         if (chosen.length < limit) continue;
@@ -71,7 +81,7 @@ export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" |
       }
     }
     await deepen(scope, account, chosen, { ...options, limit });
-    return { rows: await readRows(scope, [...before, ...inTurn(chosen, limit)]), nextLane };
+    return { rows: await readRows(scope, [...before, ...inTurn(chosen, limit)]), nextLane, dated };
   }
 
   async function waitingLanes(account: AccountId, nowMs: number): ReturnType<OutboxStore["waitingLanes"]> {
