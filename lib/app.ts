@@ -114,6 +114,7 @@ export function buildApp(options: AppOptions): App {
       silence.heard(canary);
       vitals.heard();
     },
+    onUntrusted: () => alerts.raise("untrusted_sender", "warning", UNTRUSTED_SENDER),
     maxQueuedEvents: config.delivery.queueSize,
   });
 
@@ -525,6 +526,10 @@ export function buildApp(options: AppOptions): App {
   };
 }
 
+const UNTRUSTED_SENDER =
+  "Signal error: a message of somebody whose safety number has changed, as after a new phone, was not handed " +
+  "out; signal-cli keeps it for 14 days. Next step: stop the service, find the person with signal-cli listIdentities (UNTRUSTED), make " +
+  "sure that it is the right one, run signal-cli trust, and start the service: the message then comes.";
 const RECEIVE_EXCEPTIONS = "Signal error: received messages cannot be decrypted, several in a row. " +
   "Next step: update signal-cli; if one sender is concerned, check that person's safety number with signal-cli trust.";
 

@@ -9,7 +9,7 @@ import mysql from "mysql2/promise";
 import { databases } from "../support/databases.ts";
 import type { MysqlOptions } from "../../lib/store/open.ts";
 import { ACCOUNT, type Sent } from "../support/simulated_signal.ts";
-import { LINK, OWNER_GROUP, Shop, until } from "../support/shop.ts";
+import { ADMIN, LINK, OWNER_GROUP, Shop, until } from "../support/shop.ts";
 
 const HIDDEN = "7d0c1f5e-2f7b-4a3e-9d51-0a6b5c4d3e2f";
 const SERVERS = databases().filter(({ name }) => name !== "sqlite");
@@ -128,6 +128,38 @@ for (const engine of SERVERS) {
     },
   });
 }
+
+Deno.test('a "Go" of somebody whose safety number changed is told to the admin, and answered once that is trusted', async () => {
+  await using shop = await Shop.open({ engine: "sqlite", strangers: 1 });
+  const [ada] = shop.strangers;
+  const people = (key: string) => [
+    { number: "+15550100002", name: "Owner" },
+    { number: "+15550100003", name: "Owner" },
+    { number: ADMIN, name: "Admin" },
+    { ...ada, key },
+  ];
+  shop.signal.update({ people: people("1") });
+  await shop.start();
+  shop.says(ada!.number, "hello");
+  await until("her first message", async () => {
+    const [row] = await shop.db.adminQuery("SELECT COUNT(*) AS n FROM inbox WHERE state = 'done'");
+    return Number(row!.n) === 1;
+  });
+  shop.signal.update({ people: people("2") });
+  shop.says(ada!.number, "Go");
+  const toAdmin = () => from(shop, ADMIN).filter(({ body }) => body.includes("safety number"));
+  await shop.signal.waitFor(() => toAdmin().length === 1, "the notice");
+  assert.match(toAdmin()[0]!.body, /signal-cli listIdentities .*signal-cli trust/);
+  assert.ok(!toAdmin()[0]!.body.includes(ada!.number));
+  assert.equal(await shop.service.stop(), 0);
+
+  // The key that is known: as good as one that was trusted.
+  shop.signal.update({ people: people("1") });
+  await shop.start();
+  await shop.signal.waitFor(() => from(shop, ada!.number).length === 1, "the answer");
+  assert.match(from(shop, ada!.number)[0]!.body, /^Inscription confirmée/);
+  assert.equal(await shop.service.stop(), 0);
+});
 
 function from(shop: Shop, name: string): readonly Sent[] {
   return shop.signal.receivedBy(name);

@@ -51,6 +51,8 @@ export interface SignalChannelOptions {
   readonly times?: Partial<SupervisorTimes>;
   /** Something was received, whatever it was but an exception frame; whether our own canary was in it. Must not throw. */
   readonly onHeard?: (canary: boolean) => void;
+  /** Messages of somebody whose safety number changed are kept back by signal-cli. Must not throw. */
+  readonly onUntrusted?: () => void;
   /** Received events that wait to be stored before reading stops (`QUEUE_SIZE`). Default 2000. */
   readonly maxQueuedEvents?: number;
   /** Receipts for what we sent, in batches. Must not throw. */
@@ -104,6 +106,7 @@ export class SignalChannel implements Channel {
       onReceipts: options.onReceipts,
       onTranscripts: options.onTranscripts,
       onHeard: options.onHeard,
+      onUntrusted: options.onUntrusted,
       maxQueuedEvents: options.maxQueuedEvents,
       onChange: () => this.#tell(),
       onSilence: async (rpc) => await this.#supervisor?.leave(rpc),

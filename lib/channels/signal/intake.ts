@@ -55,6 +55,8 @@ export interface IntakeOptions {
   readonly onTranscripts: ((transcripts: readonly Transcript[]) => void) | undefined;
   /** Something was received, whatever it was but an exception; whether our own canary was in it. Must not throw. */
   readonly onHeard: ((canary: boolean) => void) | undefined;
+  /** Messages came of somebody whose safety number changed: signal-cli keeps them until that is trusted. Must not throw. */
+  readonly onUntrusted: (() => void) | undefined;
   /** Events that wait to be stored before reading stops. Default {@link MAX_QUEUED_EVENTS}. */
   readonly maxQueuedEvents: number | undefined;
   /** Called after each change of {@link Intake.condition}. */
@@ -173,6 +175,7 @@ export class Intake {
     this.#lastFrameAtMs = clock.monotonicMs();
     let heard = false;
     let canary = false;
+    let untrusted = false;
     const wasDegraded = this.#exceptionsInARow >= EXCEPTIONS_UNTIL_DEGRADED;
     for (const notification of notifications) {
       if (!this.#unasked && isUnasked(notification)) this.#noteUnasked();
@@ -182,6 +185,7 @@ export class Intake {
         counters.add("receive_exceptions_total", 1, { type: sorted.type });
         // The server repeats what it saw no acknowledgement for; a duplicate says nothing is wrong.
         if (sorted.type !== "duplicate") this.#exceptionsInARow++;
+        untrusted ||= sorted.type === "untrusted_identity";
       } else if (sorted.is === "ignored") {
         counters.add("signal_ignored_total", 1, { what: sorted.what });
       } else {
@@ -198,6 +202,7 @@ export class Intake {
       }
     }
     if (heard) this.#o.onHeard?.(canary);
+    if (untrusted) this.#o.onUntrusted?.();
     if (receipts.length > 0) {
       counters.add("signal_receipts_total", receipts.length);
       onReceipts?.(receipts);
