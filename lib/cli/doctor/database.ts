@@ -109,7 +109,7 @@ function judgeOrders(oddities: readonly string[]): Finding[] {
     const fix = /helps: (.+)$/.exec(text)?.[1];
     const what = text.replace(/; helps: .+$/, "");
     // Without the table or its flag there is nothing to do for; everything else is coped with.
-    const level = /does not exist|notified: missing|is ever due/.test(text) ? "fail" : "warn";
+    const level = /does not exist|notified: missing|is ever due|cannot be set/.test(text) ? "fail" : "warn";
     return { name, level, text: what, ...(fix !== undefined && { fix }) };
   });
 }

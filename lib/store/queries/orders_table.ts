@@ -9,6 +9,7 @@ import { integer, type Row } from "../decode.ts";
 import type { Engine } from "../engine.ts";
 import type { DueOrder } from "../port.ts";
 import type { Scope } from "../scope.ts";
+import { ordersKind } from "./orders_kind.ts";
 import { localText, type Read, readDecimal, readInstant, readText, readToken } from "./orders_values.ts";
 
 export interface ColumnInfo {
@@ -135,8 +136,10 @@ export class OrdersTableReader {
     }
     const extra = columns.filter((column) => !known.includes(column.name)).map((column) => column.name);
     if (extra.length > 0) oddities.push(`orders: further columns (${extra.join(", ")}), left alone`);
+    const { isView, oddities: ofKind } = await ordersKind(scope);
+    oddities.push(...ofKind);
     const indexes = await this.engine.indexes(scope, "orders");
-    if (!indexes.some((index) => index.column === "notified")) {
+    if (!isView && !indexes.some((index) => index.column === "notified")) {
       oddities.push(
         "orders.notified: no index, every look at new orders reads the whole table; " +
           "helps: CREATE INDEX idx_notified ON orders (notified)",
