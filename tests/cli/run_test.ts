@@ -115,8 +115,16 @@ Deno.test("run refuses bad settings before anything starts", async () => {
 Deno.test("A second signal ends run with 1", async () => {
   const { exit } = await running(() => NO_SIGNAL_CLI, async ({ lines, signal }) => {
     await lines.waitFor((line) => line.includes("The database is there"), "the database");
-    signal("SIGINT");
-    signal("SIGINT");
+    signal("SIGTERM");
+    signal("SIGTERM");
   });
   assert.equal(exit, 1);
+});
+
+Deno.test("A Ctrl-C that deno task passes on as well is one Ctrl-C: run stops in good order", async () => {
+  const { exit, err } = await running(() => NO_SIGNAL_CLI, async ({ lines, signal }) => {
+    await lines.waitFor((line) => line.includes("The database is there"), "the database");
+    for (let i = 0; i < 3; i++) signal("SIGINT");
+  });
+  assert.equal(exit, 0, err);
 });

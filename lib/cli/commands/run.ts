@@ -15,6 +15,8 @@ import { SettingsWatch } from "../settings_watch.ts";
 const STOP_TIMEOUT_MS = 10_000;
 /** What is left after a second signal, for outcomes that are just being stored. */
 const FORCED_STOP_TIMEOUT_MS = 1_000;
+/** One Ctrl-C may arrive several times: from the terminal, and from a task runner (`deno task`) that passes it on. */
+const SAME_CTRL_C_MS = 500;
 
 export const runCommand: CommandSpec = {
   path: ["run"],
@@ -80,9 +82,16 @@ async function live(
     app.force();
     if (signals > 2) context.exitNow(EXIT.failed);
   };
+  let ctrlCMs = -Infinity;
+  const onCtrlC = () => {
+    const nowMs = context.clock.monotonicMs();
+    if (nowMs - ctrlCMs < SAME_CTRL_C_MS) return;
+    ctrlCMs = nowMs;
+    onStop();
+  };
   const unlisten = [
     context.onSignal("SIGTERM", onStop),
-    context.onSignal("SIGINT", onStop),
+    context.onSignal("SIGINT", onCtrlC),
     context.onSignal("SIGHUP", () => {
       log.info("Reading the files again");
       const failed = (error: unknown) =>
