@@ -19,6 +19,8 @@ export interface Subject {
   readonly origin: Origin;
   /** Tries that cost something, so far. */
   readonly attempts: number;
+  /** When it is too old, by the database's clock; undefined where that is not asked. */
+  readonly expiresAtMs?: number;
 }
 
 export type Move =
@@ -147,7 +149,12 @@ export async function carryOut(
       ),
     );
   }
-  const back = of("given_back");
+  // Whether a message is too old was reckoned from our own clock, which may have been set since: the database's decides.
+  const [early, dead] = partition(
+    of("dead"),
+    ({ reason, row: { expiresAtMs } }) => reason === "expired" && expiresAtMs !== undefined && expiresAtMs > nowMs,
+  );
+  const back = [...of("given_back"), ...early];
   if (back.length > 0) note(await tx.outbox.giveBack(ids(back), lease));
   const unknown = of("unknown");
   if (unknown.length > 0) {
@@ -160,7 +167,6 @@ export async function carryOut(
   }
   const again = of("resend");
   if (again.length > 0) note(await tx.outbox.resend(ids(again), lease));
-  const dead = of("dead");
   if (dead.length > 0) {
     note(
       await tx.outbox.markDead(
@@ -182,6 +188,10 @@ export async function carryOut(
     if (moved.has(move.row.id)) settled.push({ ...ownerOf(move.row), state: "dead", reason: move.reason });
   }
   return { settled, moved };
+}
+
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 function ownerOf(row: Subject): Pick<SettledRow, "id" | "kind" | "origin"> {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { CHANNEL_FAULTS, MESSAGE_FAULTS, REFUSALS, type SendOutcome } from "../../lib/domain/message.ts";
-import { type Subject, verdict } from "../../lib/outbox/moves.ts";
+import { makeTel } from "../../lib/domain/address.ts";
+import { carryOut, type Subject, verdict } from "../../lib/outbox/moves.ts";
+import { candidates, everyEngine, leaseOf, message, nowMs } from "../store/conformance.ts";
 
 const random = { fraction: () => 0, bytes() {} };
-import { makeTel } from "../../lib/domain/address.ts";
 const row = (attempts: number): Subject => ({
   recipient: makeTel("+15550100002"),
   id: 1,
@@ -51,4 +52,20 @@ Deno.test("members that a group send did not reach stand in the attempt's detail
   assert.ok(move.to === "accepted");
   assert.deepEqual(JSON.parse(move.attempt.detail!), { notReached: { network: [null] } });
   assert.equal(move.attempt.remoteId, "5");
+});
+
+everyEngine("whether a message is too old says the database's clock, whatever ours was set to", async ({ store }) => {
+  const lease = await leaseOf(store);
+  await store.outbox.enqueue([message(1), message(2), message(3, "old", { maxAgeMs: -1 })]);
+  const { rows } = await candidates(store);
+  const at = await nowMs(store);
+  const [marked] = rows.filter(({ body }) => body !== "old");
+  await store.outbox.markSending([marked!.id], lease, at);
+  const { settled } = await store.transaction(
+    "test",
+    (tx) => carryOut(tx, rows.map((row) => ({ row, to: "dead", reason: "expired", attempts: 0 })), lease, at),
+  );
+  const [old] = rows.filter(({ body }) => body === "old");
+  assert.deepEqual(settled.map(({ id }) => id), [old!.id]);
+  for (const { id } of rows) assert.equal((await store.outbox.find(id))!.state, id === old!.id ? "dead" : "queued");
 });
