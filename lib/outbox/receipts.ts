@@ -82,6 +82,7 @@ export class Receipts extends LoopService {
   /** Takes receipts in; never waits. */
   add(receipts: readonly ReceiptNotice[]): void {
     const heardAtMs = this.options.clock.monotonicMs();
+    const nowMs = this.options.clock.nowMs();
     for (const { from, fromNumber, kind, timestamps, whenMs } of receipts) {
       for (const timestamp of timestamps) {
         this.#held.push({
@@ -89,7 +90,7 @@ export class Receipts extends LoopService {
           from,
           fromNumber,
           kind: kind === "delivery" ? "delivered" : "read",
-          atMs: whenMs,
+          atMs: isPast(whenMs, nowMs) ? whenMs : nowMs,
           heardAtMs,
           giveUpAtMs: heardAtMs + PATIENCE_MS,
         });
@@ -153,4 +154,9 @@ export class Receipts extends LoopService {
     this.#held.splice(0, tooMany);
     this.options.counters.add("receipts_total", tooMany, { result: "forgotten" });
   }
+}
+
+/** Whether the moment that a sender names can be believed: it may be any number, made up or of a clock that is wrong. */
+function isPast(whenMs: number, nowMs: number): boolean {
+  return Number.isSafeInteger(whenMs) && whenMs >= 0 && whenMs <= nowMs;
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeGroup, makeTel } from "../../lib/domain/address.ts";
 import { laneOf } from "../../lib/store/lane.ts";
+import { Receipts } from "../../lib/outbox/receipts.ts";
+import { RecordingCounters, RecordingLog } from "../support/recording.ts";
 import { widthOf } from "../../lib/cli/screen/width.ts";
 import { systemClock } from "../../lib/runtime/clock.ts";
 import { goodSettings } from "./support.ts";
@@ -97,6 +99,31 @@ Deno.test("An order's story: queued, retry, dead, replayed, accepted, read", asy
     const order = await letters.json(["explain", "order:1"]);
     assert.deepEqual((order.messages as Json[]).map(({ id }) => id), [2], "its messages are told once");
   });
+});
+
+Deno.test("A receipt by a clock that is wrong, or that somebody made up, was given at the latest when it came", async () => {
+  for (const whenMs of [2 ** 63, 9e15, 1.5, -1, Date.parse("2090-01-01")]) {
+    await withLetters(async (letters) => {
+      const id = await letters.enqueue();
+      await accept(letters, id, 0, "5001");
+      const [log, counters] = [new RecordingLog(), new RecordingCounters()];
+      const receipts = new Receipts({
+        ...{ store: letters.store, account: ACCOUNT, clock: systemClock, log, counters },
+        onEvidence: () => {},
+      });
+      await receipts.start();
+      const from = makeTel(NUMBER);
+      receipts.add([{ from, fromNumber: from, kind: "delivery", timestamps: [5001], whenMs }]);
+      await counters.measurements.waitFor(({ name }) => name === "receipts_total", "the receipt");
+      await receipts.stop();
+      const today = new Date().toISOString().slice(0, 10);
+      assert.match(
+        await page(letters, String(id)),
+        new RegExp(`Receipts[\\s\\S]*delivered \\(${today}`),
+        String(whenMs),
+      );
+    });
+  }
 });
 
 Deno.test("What proved that a message was sent is told", async () => {
