@@ -7,6 +7,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { ExitCode } from "./exit_code.ts";
+import type { DiskSpace } from "./health/disk.ts";
 import type { Terminal } from "./screen/terminal.ts";
 
 export interface OptionSpec {
@@ -65,6 +66,8 @@ export interface CliContext {
   readonly random: Random;
   /** One variable of the process. */
   readonly getEnv: (name: string) => string | undefined;
+  /** Room on the disk of a folder that exists. */
+  readonly diskSpace: (folder: string) => Promise<DiskSpace>;
   /** Calls back for each signal until the returned function is called. */
   readonly onSignal: (name: "SIGINT" | "SIGTERM" | "SIGHUP", listener: () => void) => () => void;
   /** Ends the process at once, whatever still runs. For a second signal only. */

@@ -6,6 +6,7 @@
 import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { CliContext } from "./command.ts";
+import { diskSpace } from "./health/disk.ts";
 import { systemTerminal } from "./screen/terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,6 +19,7 @@ export function systemContext(options: { readonly assetsDir: string }): CliConte
     clock: systemClock,
     random: systemRandom,
     getEnv,
+    diskSpace,
     onSignal(name, listener) {
       Deno.addSignalListener(name, listener);
       return () => Deno.removeSignalListener(name, listener);

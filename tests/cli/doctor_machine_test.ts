@@ -213,7 +213,7 @@ Deno.test({
     inFolder(async (folder) => {
       const [state, account] = [join(folder, "state"), join(folder, "account")];
       for (const path of [state, join(folder, "run"), join(account, "data")]) {
-        await Deno.mkdir(path, { recursive: true });
+        await Deno.mkdir(path, { recursive: true, mode: 0o700 });
       }
       await Deno.writeTextFile(join(account, "data", "accounts.json"), "{}");
       const files = {

@@ -4,7 +4,7 @@ import { STATUS_FORMAT } from "../../lib/runtime/status_file.ts";
 import { signalCliAge } from "../../lib/channels/signal/releases.ts";
 import { alertText } from "../../lib/cli/health/alert.ts";
 import { fixesFor, serviceName } from "../../lib/cli/health/instance.ts";
-import { judgeDisk, judgeRuntimeDisk } from "../../lib/cli/health/disk.ts";
+import { diskSpace, judgeDisk, judgeRuntimeDisk, lookAtDisk } from "../../lib/cli/health/disk.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
 
 type Part = { state: string; reason?: string; details?: Record<string, number | string> };
@@ -156,6 +156,21 @@ Deno.test("a full disk under RUNTIME_DIR is named: nothing can be sent, and the 
   assert.match(full.text, /RUNTIME_DIR is full/);
   assert.match(full.fix!, /df -h \/run\/signal-automation/);
   assert.equal(judgeRuntimeDisk({ freeBytes: 1 << 20, totalBytes: 1 << 20 }, "/run/signal-automation"), undefined);
+});
+
+Deno.test("the disks are those of RUNTIME_DIR and STATE_DIR, or of the nearest folders above them that exist", async () => {
+  await inFolder(async (folder) => {
+    const asked: string[] = [];
+    const files = { stateDir: join(folder, "not", "yet"), runtimeDir: folder };
+    const finding = await lookAtDisk(files, (of) => {
+      asked.push(of);
+      return diskSpace(of);
+    });
+    assert.equal(finding.name, "disk");
+    assert.deepEqual(asked, [folder, folder]);
+    const { freeBytes, totalBytes } = await diskSpace(folder);
+    assert.ok(freeBytes > 0 && freeBytes <= totalBytes, `${freeBytes} of ${totalBytes}`);
+  });
 });
 
 Deno.test("judgeDisk() fails below 100 MB and warns below a tenth", () => {

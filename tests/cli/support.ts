@@ -88,6 +88,8 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     clock: options.clock ?? systemClock,
     random: systemRandom,
     getEnv: (name) => options.env?.[name],
+    // How full this machine is must not decide what a test says.
+    diskSpace: () => Promise.resolve({ freeBytes: 50e9, totalBytes: 100e9 }),
     onSignal: options.onSignal ?? (() => () => {}),
     exitNow: (code) => {
       throw new Error(`exitNow(${code})`);

@@ -89,7 +89,7 @@ async function examine(
     ["database", () => judgeDatabase(config, context, service.state === "running")],
     ["Signal", () => judgeSignal(config, context, service)],
     ["webhook", async () => [await judgeWebhook(config)]],
-    ["disk", async () => [await lookAtDisk(config.files)]],
+    ["disk", async () => [await lookAtDisk(config.files, context.diskSpace)]],
     ["folders", () => judgeFolders(config)],
     ["port", () => Promise.resolve([judgePort(config, service)])],
     ["sandbox", () => judgeSandbox(config, ask, unit)],

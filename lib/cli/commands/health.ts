@@ -51,7 +51,7 @@ export const healthCommand: CommandSpec = {
     const findings = fixesFor([
       judgeService(service, path),
       ...(service.state === "running" ? judgeParts(service.snapshot, clock.nowMs()) : []),
-      await lookAtDisk(config.files),
+      await lookAtDisk(config.files, context.diskSpace),
     ], envFile);
     const told = invocation.flag("alert")
       ? await alert(findings, config, context, service, serviceName(envFile))

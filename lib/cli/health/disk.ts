@@ -21,10 +21,13 @@ export interface DiskSpace {
 }
 
 /** Looks at the disks of STATE_DIR and RUNTIME_DIR, or of the nearest folders above them that exist. */
-export async function lookAtDisk(files: { readonly stateDir: string; readonly runtimeDir: string }): Promise<Finding> {
+export async function lookAtDisk(
+  files: { readonly stateDir: string; readonly runtimeDir: string },
+  spaceOf: (folder: string) => Promise<DiskSpace>,
+): Promise<Finding> {
   try {
-    return judgeRuntimeDisk(await spaceOf(files.runtimeDir), files.runtimeDir) ??
-      judgeDisk(await spaceOf(files.stateDir));
+    return judgeRuntimeDisk(await spaceOf(await existing(files.runtimeDir)), files.runtimeDir) ??
+      judgeDisk(await spaceOf(await existing(files.stateDir)));
   } catch (error) {
     const why = error instanceof Error ? error.name : "unknown";
     return { name: "disk", level: "warn", text: `its free space could not be read (${why})` };
@@ -57,8 +60,9 @@ export function judgeDisk({ freeBytes, totalBytes }: DiskSpace): Finding {
   };
 }
 
-async function spaceOf(folder: string): Promise<DiskSpace> {
-  const { bavail, blocks, bsize } = await statfs(await existing(folder));
+/** As the operating system tells it. */
+export async function diskSpace(folder: string): Promise<DiskSpace> {
+  const { bavail, blocks, bsize } = await statfs(folder);
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
