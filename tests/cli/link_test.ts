@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { qrText } from "../../lib/cli/screen/qr.ts";
+import { qrCode } from "../../lib/cli/screen/qr.ts";
 import { SimulatedSignal } from "../support/simulated_signal.ts";
 import { cli, goodSettings, inFolder } from "./support.ts";
 
 const OWN = "+33199000100";
 const OTHER = "+33199000101";
 
-async function link(world: Record<string, unknown>, scannedBy: string, args: readonly string[] = []) {
+async function link(world: Record<string, unknown>, scannedBy: string, terminalColumns?: number) {
   await using signal = await SimulatedSignal.create(world);
   let result: Awaited<ReturnType<typeof cli>> | undefined;
   let sent: readonly unknown[] = [];
@@ -14,8 +14,9 @@ async function link(world: Record<string, unknown>, scannedBy: string, args: rea
     const good = { ...goodSettings(folder), SIGNAL_CLI_PATH: signal.cliPath, SIGNAL_CLI_DATA_DIR: signal.dataDir };
     // The group is known only afterwards.
     const env = { ...good, SIGNAL_GROUP_ID: "your_group_id_here" };
-    result = await cli(["link", ...args, "--env-file", "-"], {
+    result = await cli(["link", "--env-file", "-"], {
       env,
+      ...(terminalColumns !== undefined && { terminalColumns }),
       // The phone scans what is on the screen.
       onErr: (text) => text.includes("sgnl://linkdevice?") && signal.update({ scannedBy }),
     });
@@ -33,6 +34,17 @@ Deno.test("link shows a code, waits for the phone, and proves the link by a note
   assert.equal(sent.length, 1);
 });
 
+Deno.test("link in a narrow window: its words are not cut, and a code that does not fit is not drawn", async () => {
+  const accounts = [{ number: OWN, registered: false, linkedDevices: true }];
+  const wide = await link({ accounts }, OWN, 80);
+  assert.match(wide.err, /[█▀▄]{10}/);
+  assert.match(wide.err, /Link a new\ndevice, then scan\./);
+  const narrow = await link({ accounts }, OWN, 40);
+  assert.equal(narrow.exit, 0, narrow.err);
+  assert.doesNotMatch(narrow.err, /[█▀▄]{10}/);
+  assert.match(narrow.err, /^The code is 41 columns wide and this\nwindow 40: make it wider, and begin\nagain\.$/m);
+});
+
 Deno.test("link with the wrong phone says so and what to do, and an account that is here is not linked again", async () => {
   const accounts = [{ number: OWN, registered: false }, { number: OTHER, registered: false }];
   const wrong = await link({ accounts }, OTHER);
@@ -45,12 +57,12 @@ Deno.test("link with the wrong phone says so and what to do, and an account that
 });
 
 Deno.test("a QR code has a quiet border, square modules, and the same picture with and without colours", () => {
-  const plain = qrText("sgnl://linkdevice?uuid=x", false).trimEnd().split("\n");
+  const plain = qrCode("sgnl://linkdevice?uuid=x", false).lines.trimEnd().split("\n");
   const width = plain[0]!.length;
   assert.ok(plain.every((line) => line.length === width));
   assert.ok(Math.abs(plain.length * 2 - width) <= 1);
   assert.match(plain[0]!, /^█+$/);
-  const colour = qrText("sgnl://linkdevice?uuid=x", true).trimEnd().split("\n");
+  const colour = qrCode("sgnl://linkdevice?uuid=x", true).lines.trimEnd().split("\n");
   assert.ok(colour.every((line) => line.startsWith("\u001b[30;107m") && line.endsWith("\u001b[0m")));
   assert.match(colour[0]!.replaceAll("\u001b", "ESC"), /m +ESC/);
 });

@@ -10,7 +10,9 @@ import { EXIT } from "../exit_code.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { type Progress, startProgress } from "../screen/progress.ts";
-import { qrText } from "../screen/qr.ts";
+import { qrCode } from "../screen/qr.ts";
+import type { Terminal } from "../screen/terminal.ts";
+import { wrap } from "../screen/width.ts";
 import { needAccount } from "../settings.ts";
 
 /** What the phone shows in its list of devices. */
@@ -18,7 +20,7 @@ const DEVICE_NAME = "signal-automation";
 /** How often the progress is drawn, milliseconds. */
 const REDRAW_MS = 500;
 const NOTE = "✅ signal-automation is linked and can send.";
-const STEPS = "Signal on the phone of that number: Settings → Linked devices → Link a new device, then scan.\n";
+const STEPS = "Signal on the phone of that number: Settings → Linked devices → Link a new device, then scan.";
 
 export const linkCommand: CommandSpec = {
   path: ["link"],
@@ -52,7 +54,7 @@ export const linkCommand: CommandSpec = {
         deviceName: invocation.text("name") ?? DEVICE_NAME,
         clock,
         onAddress: (address) => {
-          terminal.err(`${qrText(address, terminal.errInfo.colour)}${STEPS}${address}\n`);
+          show(address, terminal);
           shown.resolve();
         },
       });
@@ -84,6 +86,14 @@ export const linkCommand: CommandSpec = {
     });
   },
 };
+
+/** The address stays in one piece, for who makes a code of it elsewhere. */
+function show(address: string, { err, errInfo: { isTerminal, colour, columns } }: Terminal): void {
+  const code = qrCode(address, colour);
+  const narrow = `The code is ${code.columns} columns wide and this window ${columns}: make it wider, and begin again.`;
+  const words = (text: string) => `${wrap(text, columns).join("\n")}\n`;
+  err(`${isTerminal && columns < code.columns ? words(narrow) : code.lines}${words(STEPS)}${address}\n`);
+}
 
 /** How much of the time for scanning is over. */
 async function showWaiting(progress: Progress, clock: Clock, scanned: AbortSignal): Promise<void> {

@@ -12,7 +12,7 @@ const BORDER = 2;
  * Two modules a character, so that they are square. With colours it is black on white whatever the terminal's own
  * colours are; without, light modules are drawn, which is right on a dark terminal.
  */
-export function qrText(text: string, colour: boolean): string {
+export function qrCode(text: string, colour: boolean): { readonly lines: string; readonly columns: number } {
   const { data } = encode(text, { ecc: "L", border: BORDER });
   const drawn = (row: number, column: number) => (data[row]?.[column] ?? false) === colour;
   let lines = "";
@@ -23,5 +23,5 @@ export function qrText(text: string, colour: boolean): string {
     }).join("");
     lines += colour ? `\u001b[30;107m${line}\u001b[0m\n` : `${line}\n`;
   }
-  return lines;
+  return { lines, columns: data.length };
 }
