@@ -13,7 +13,7 @@ import { systemRandom } from "../../lib/runtime/random.ts";
 export const ROOT: string = join(import.meta.dirname!, "..", "..");
 export const VERSION = "9.9.9-test";
 
-/** Settings that are complete and good, on SQLite in `folder`. */
+/** Settings that are complete and good, on SQLite in `folder`, and without a port: a service may run on this machine. */
 export function goodSettings(folder: string): Record<string, string> {
   return {
     SIGNAL_NUMBER: "+33199000100",
@@ -24,6 +24,7 @@ export function goodSettings(folder: string): Record<string, string> {
     STATE_DIR: join(folder, "state"),
     RUNTIME_DIR: join(folder, "run"),
     TEMPLATES_FILE: join(folder, "templates.yaml"),
+    HTTP_PORT: "0",
   };
 }
 

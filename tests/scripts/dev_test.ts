@@ -10,7 +10,7 @@ Deno.test("deno task dev starts the service again when a source changes, after i
     const copied = await new Deno.Command("cp", { args: ["-R", ...SOURCES.map((name) => ROOT + name), folder] })
       .output();
     assert.equal(copied.code, 0, decode(copied.stderr));
-    const settings = { ...goodSettings(folder), SIGNAL_CLI_PATH: "/no/such/signal-cli", HTTP_PORT: "0" };
+    const settings = { ...goodSettings(folder), SIGNAL_CLI_PATH: "/no/such/signal-cli" };
     const options = { cwd: folder, env: { ...settings, NO_COLOR: "1" }, stdin: "null" } as const;
     const migrated = await new Deno.Command(Deno.execPath(), { ...options, args: ["run", "-P", "main.ts", "migrate"] })
       .output();
