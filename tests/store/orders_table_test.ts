@@ -73,6 +73,21 @@ everyEngine("an id that cannot be counted exactly stops no other order, and is n
   assert.equal((await db.store.pulse()).ordersDue, false);
 });
 
+everyEngine("a number that cannot be counted exactly, in any column, stops no other order", async (db) => {
+  const largest = "9223372036854775807";
+  if (db.name !== "sqlite") {
+    await db.adminQuery("ALTER TABLE orders MODIFY total BIGINT, MODIFY client BIGINT, MODIFY created_at BIGINT");
+  }
+  const odd = { client: largest, total: largest, created_at: "1767225600000000000" };
+  await db.adminQuery(`INSERT INTO orders (${Object.keys(odd)}) VALUES (${Object.values(odd)})`);
+  await db.adminQuery(`INSERT INTO orders (client, total, created_at) VALUES (7, 12, 1767225600)`);
+  const [first, second] = await db.store.orders.due(10);
+  assert.deepEqual([first!.client, first!.total, first!.createdAtMs], [largest, `${largest}.00`, undefined]);
+  assert.deepEqual(first!.problems, ["created_at: not a date"]);
+  assert.deepEqual([second!.client, second!.total, second!.createdAtMs], ["7", "12.00", Date.UTC(2026, 0, 1)]);
+  assert.equal((await db.store.orders.find(first!.id))!.total, `${largest}.00`);
+});
+
 everyEngine("a flag in which nothing equals FALSE is named as what it means", async (db) => {
   if (db.name === "sqlite") return;
   await db.adminQuery("ALTER TABLE orders MODIFY notified ENUM('0', '1') DEFAULT '0'");

@@ -11,6 +11,8 @@ const NOTHING: Read<never> = { value: undefined };
 const DECIMAL = /^[+-]?[0-9]{1,60}(\.[0-9]+)?$/;
 /** Numbers above are milliseconds, below seconds since 1970 (1973 in milliseconds, 5138 in seconds). */
 const SECONDS_BELOW = 1e11;
+/** What lies behind it is no date any more (ECMA-262, "time value"). */
+const LAST_DATE_MS = 8.64e15;
 
 export function readText(value: unknown): Read<string> {
   if (value === null || value === undefined) return NOTHING;
@@ -53,8 +55,8 @@ export function readToken(value: unknown): Read<string> {
 export function readInstant(value: unknown, zone: string): Read<number> {
   if (value === null || value === undefined) return NOTHING;
   if (typeof value === "number") {
-    if (!Number.isFinite(value) || value <= 0) return { problem: "not a date" };
-    return { value: Math.round(value < SECONDS_BELOW ? value * 1000 : value) };
+    const ms = Math.round(value < SECONDS_BELOW ? value * 1000 : value);
+    return ms > 0 && ms <= LAST_DATE_MS ? { value: ms } : { problem: "not a date" };
   }
   if (typeof value !== "string") return { problem: "not a date" };
   const text = value.trim().replace(" ", "T");

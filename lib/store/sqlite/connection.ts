@@ -60,7 +60,7 @@ export class SqliteConnection implements DatabaseConnection {
   #execute<R>(sql: string, parameters: readonly unknown[]): QueryResult<R> {
     const { statement, reader } = this.#prepare(sql);
     const values = parameters.map(toSqlite);
-    if (reader) return { rows: statement.all(...values) as R[] };
+    if (reader) return { rows: readAll(statement, sql, values) as R[] };
     const { changes, lastInsertRowid } = statement.run(...values);
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
@@ -104,6 +104,33 @@ export class SqliteConnection implements DatabaseConnection {
     this.#db?.close();
     this.#db = undefined;
   }
+}
+
+/**
+ * node:sqlite refuses to read an integer that a number cannot hold exactly. The shop's table may have one in any column: it
+ * comes as text then, as it does from MySQL, and not one of the other rows is missing for it.
+ */
+function readAll(statement: StatementSync, sql: string, values: readonly SQLInputValue[]): unknown[] {
+  try {
+    return statement.all(...values);
+  } catch (error) {
+    // What changes something was carried out, and must not be once more.
+    if (!(error instanceof RangeError) || !/^\s*SELECT\b/i.test(sql)) throw error;
+    statement.setReadBigInts(true);
+    try {
+      return statement.all(...values).map((row) =>
+        Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromBigInt(value)]))
+      );
+    } finally {
+      statement.setReadBigInts(false);
+    }
+  }
+}
+
+function fromBigInt(value: unknown): unknown {
+  if (typeof value !== "bigint") return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
 }
 
 /**
