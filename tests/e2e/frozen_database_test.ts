@@ -9,9 +9,6 @@ import { startServer } from "../support/database_server.ts";
 import { databases } from "../support/databases.ts";
 import { Shop } from "../support/shop.ts";
 
-/** Four seconds of silence, one of the heartbeat's distance; the rest is for a slow machine. */
-const SHOWS_WITHIN_MS = 10_000;
-
 for (const engine of databases()) {
   if (engine.name === "sqlite") continue;
   const own = engine.name;
@@ -26,12 +23,12 @@ for (const engine of databases()) {
       const silent = await shop.service.waitForStatus(
         "silence",
         ({ parts }) => parts.database?.state !== "live",
-        SHOWS_WITHIN_MS,
       );
+      // A statement that has failed would make it "down".
       assert.deepEqual([silent.status, silent.parts.database?.state], ["degraded", "degraded"]);
       assert.match(String(silent.parts.database?.reason), /^has not answered for \d+ s$/);
       server.thaw();
-      await shop.service.waitForStatus("an answer", ({ parts }) => parts.database?.state === "live", SHOWS_WITHIN_MS);
+      await shop.service.waitForStatus("an answer", ({ parts }) => parts.database?.state === "live");
       await shop.insertOrders(1);
       await shop.waitForNotified(1);
       assert.equal(await shop.service.stop(), 0);

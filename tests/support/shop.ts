@@ -16,7 +16,7 @@ import { type DatabaseName, openTestStore, type TestDatabase } from "./databases
 import { clientOf, type Debt, judge, type Tables, type Verdict } from "./judge.ts";
 import { PATIENCE_MS } from "./recorder.ts";
 import { ServiceProcess } from "./service_process.ts";
-import { ACCOUNT, type Sent, SimulatedSignal, type WorldDescription } from "./simulated_signal.ts";
+import { ACCOUNT, commandLine, type Sent, SimulatedSignal, type WorldDescription } from "./simulated_signal.ts";
 
 export const OWNER_GROUP = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 export const ADMIN = "+15550100099";
@@ -369,14 +369,6 @@ function plain(address: string): string {
 /** The simulator ends with its input, that is with the service. */
 async function signalEnded(signal: SimulatedSignal): Promise<void> {
   const pid = signal.pid();
-  if (pid === undefined) return;
-  await until("the simulator to end", () => {
-    try {
-      // Its own folder in its arguments: the pid may be somebody else's by now.
-      return !Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(signal.dataDir);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return true;
-      throw error;
-    }
-  });
+  // Its own folder in its arguments: the pid may be somebody else's by now.
+  if (pid !== undefined) await until("the simulator to end", () => !commandLine(pid).includes(signal.dataDir));
 }

@@ -13,6 +13,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { PATIENCE_MS } from "./recorder.ts";
+import { until } from "./until.ts";
 
 /** One line of `sent.jsonl`: what the service accepted. */
 export interface Sent {
@@ -41,6 +42,15 @@ export const ACCOUNT = "+15550100001";
 const GATHER_MS = 2;
 /** Looks without a notice, for file systems that send none. */
 const POLL_MS = 50;
+
+/** How a process was started; empty when there is none, also for one that ends while it is looked at. */
+export function commandLine(pid: number): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`);
+  } catch {
+    return "";
+  }
+}
 
 export class SimulatedSignal implements AsyncDisposable {
   /** For `--data-dir` or `SIGNAL_CLI_DATA_DIR`. */
@@ -178,9 +188,7 @@ export class SimulatedSignal implements AsyncDisposable {
     if (pid === undefined) return false;
     try {
       // Where it can be seen: the number may belong to somebody else by now.
-      if (Deno.build.os === "linux" && !Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("/simulator/")) {
-        return false;
-      }
+      if (Deno.build.os === "linux" && !commandLine(pid).includes("/simulator/")) return false;
       Deno.kill(pid, signal);
       return true;
     } catch (error) {
@@ -191,7 +199,16 @@ export class SimulatedSignal implements AsyncDisposable {
 
   /** Removes the folder. Processes are not ended: they belong to whoever started them. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.dataDir, { recursive: true });
+    await until(async () => {
+      try {
+        await Deno.remove(this.dataDir, { recursive: true });
+        return true;
+      } catch (error) {
+        // A process that is ending just now has written a file into it.
+        if (error instanceof Error && /not empty/i.test(error.message)) return false;
+        throw error;
+      }
+    }, "the folder to be left alone");
   }
 
   #replace(name: string, content: string): void {

@@ -60,7 +60,7 @@ async function channelTo(address: DaemonAddress) {
       number: ACCOUNT,
       clock: systemClock,
       counters: noCounters,
-      endTimeoutMs: 2_000,
+      endTimeoutMs: PATIENCE_MS,
     }),
     clock: systemClock,
     random: systemRandom,
