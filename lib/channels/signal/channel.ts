@@ -141,10 +141,9 @@ export class SignalChannel implements Channel {
   }
 
   async #stop(supervisor: Supervisor): Promise<void> {
-    const accept = this.#intake.accept;
     await this.#intake.unsubscribe();
     await supervisor.stop();
-    await this.#intake.close(accept);
+    await this.#intake.close();
     this.#supervisor = undefined;
     this.#setTrouble(STOPPED);
   }

@@ -79,6 +79,8 @@ export class Intake {
   readonly #o: IntakeOptions;
   readonly #subscription: Subscription;
   #accept: Accept | undefined;
+  /** What stored events last: for what still comes after {@link unsubscribe}, since signal-cli prints nothing twice. */
+  #lastAccept: Accept | undefined;
   #queue: RawEvent[] = [];
   #queuedCharacters = 0;
   #draining: Promise<void> | undefined;
@@ -117,7 +119,7 @@ export class Intake {
 
   /** Resolves after the first try to subscribe; goes on trying by itself. */
   async subscribe(accept: Accept): Promise<void> {
-    this.#accept = accept;
+    this.#accept = this.#lastAccept = accept;
     this.#hurry.abort();
     this.#hurry = new AbortController();
     this.#drain();
@@ -142,9 +144,9 @@ export class Intake {
   }
 
   /** After {@link unsubscribe} and the end of the process: stores what came in between, then lets go. */
-  async close(accept: Accept | undefined): Promise<void> {
-    if (accept !== undefined && this.#queue.length > 0) {
-      this.#accept = accept;
+  async close(): Promise<void> {
+    if (this.#queue.length > 0) {
+      this.#accept = this.#lastAccept;
       this.#drain();
       await this.unsubscribe();
     }
@@ -159,11 +161,6 @@ export class Intake {
     this.#unstorable = false;
     this.#exceptionsInARow = 0;
     this.#makeRoom();
-  }
-
-  /** What stores events now. */
-  get accept(): Accept | undefined {
-    return this.#accept;
   }
 
   /** Takes what came with one chunk. A promise means: read nothing more until it resolves. */

@@ -94,7 +94,7 @@ Deno.test("what comes in the very moment in which the queue was found empty is s
   assert.equal(stored.length, 2);
   storing.resolve();
   await intake.unsubscribe();
-  await intake.close(undefined);
+  await intake.close();
 });
 
 Deno.test("as soon as something can be stored again people are heard within 5 s, however long it could not", async () => {
@@ -164,4 +164,24 @@ Deno.test("a subscription whose answer does not come may exist all the same: its
   assert.notEqual(subscription.sinceMs, undefined);
   await subscription.drop();
   await second.rpc.close();
+});
+
+Deno.test("what comes after the subscription was given up, because its end was not carried out yet, is stored at the stop", async () => {
+  const { spawn, children } = scriptedSpawn((child) => healthy(child));
+  const heard = new Recorder<boolean>();
+  const { channel, reached, log } = testChannel(spawn, { onHeard: (canary) => heard.push(canary) });
+  const stored: string[] = [];
+  await channel.start();
+  await reached("live");
+  await channel.subscribe((events) => {
+    stored.push(...events.map(({ body }) => body));
+    return Promise.resolve();
+  });
+  await channel.unsubscribe();
+  await children.items[0]!.notify(frame(1784000002000));
+  await heard.waitForCount(1);
+  assert.deepEqual(stored, [], "another instance may receive now");
+  await channel.stop();
+  assert.deepEqual(stored.map((body) => JSON.parse(body).envelope.timestamp), [1784000002000]);
+  assert.deepEqual(log.at("critical"), []);
 });
