@@ -13,7 +13,8 @@ async function someDead(letters: Letters): Promise<{ old: number; young: number;
   const old = await letters.enqueue();
   const young = await letters.enqueue();
   await letters.kill(old, "unregistered", systemClock.nowMs() - 3 * DAY_MS);
-  await letters.kill(young, "expired");
+  // Not in the same millisecond as the event: then either may stand first.
+  await letters.kill(young, "expired", systemClock.nowMs() - 1_000);
   const event = await letters.deadEvent("e1", "automation_failed");
   return { old, young, event, waiting: await letters.enqueue({ recipient: OTHER }) };
 }
