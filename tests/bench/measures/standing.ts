@@ -85,10 +85,13 @@ export const startToReady: Measure = {
   name: "start",
   method: "spawn to status.json saying that the database is live: store open, templates compiled, intake running; " +
     "files in the page cache",
-  figures: [{ key: "ms", label: "start to ready", unit: "ms", target: { atMost: 700 } }],
+  figures: [
+    { key: "embedded", label: "start to ready", unit: "ms", target: { atMost: 500 } },
+    { key: "server", label: "start to ready", unit: "ms", target: { atMost: 700 } },
+  ],
   async run(engine) {
     await using rig = await Rig.create(engine, { people: [] });
-    return { ms: await rig.start() };
+    return { [engine.name === "sqlite" ? "embedded" : "server"]: await rig.start() };
   },
 };
 
