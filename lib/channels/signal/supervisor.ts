@@ -30,6 +30,10 @@ export interface SupervisorTimes extends ChildTimes {
   readonly healthyAfterMs: number;
   /** For a `version` request that asks whether signal-cli still answers. */
   readonly pingTimeoutMs: number;
+  /** After so long a silence it is asked whether it still answers, though nobody waits for anything. */
+  readonly idleAfterMs: number;
+  /** For that request: as patient as a send. */
+  readonly idlePingTimeoutMs: number;
 }
 
 export const SUPERVISOR_TIMES: SupervisorTimes = {
@@ -39,6 +43,8 @@ export const SUPERVISOR_TIMES: SupervisorTimes = {
   restartCapMs: 30_000,
   healthyAfterMs: 10_000,
   pingTimeoutMs: 15_000,
+  idleAfterMs: 60_000,
+  idlePingTimeoutMs: 60_000,
   endTimeoutMs: 4_000,
   killTimeoutMs: 2_000,
 };
@@ -98,13 +104,23 @@ export class Supervisor {
   suspect(): void {
     const rpc = this.rpc;
     if (rpc === undefined || this.#checking !== undefined) return;
-    this.#checking = this.#ping(rpc).finally(() => this.#checking = undefined);
+    this.#checking = this.#ping(rpc, this.#o.times.pingTimeoutMs).finally(() => this.#checking = undefined);
   }
 
-  async #ping(rpc: RpcClient): Promise<void> {
+  /** One that froze while nothing is sent would be deaf until the next message leaves, which can be the next day. */
+  async #askWhenIdle(rpc: RpcClient, over: AbortSignal): Promise<void> {
+    const { clock, times } = this.#o;
+    while (!over.aborted) {
+      await clock.sleepMs(times.idleAfterMs, over);
+      const isIdle = clock.monotonicMs() - rpc.lastReadAtMs >= times.idleAfterMs && !rpc.heldUp;
+      if (!over.aborted && isIdle) await this.#ping(rpc, times.idlePingTimeoutMs);
+    }
+  }
+
+  async #ping(rpc: RpcClient, timeoutMs: number): Promise<void> {
     const askedAtMs = this.#o.clock.monotonicMs();
     try {
-      await rpc.request("version", undefined, { timeoutMs: this.#o.times.pingTimeoutMs });
+      await rpc.request("version", undefined, { timeoutMs });
     } catch (error) {
       // Any answer at all, also an error, is life; and while we do not read, silence is our own doing.
       const silent = error instanceof RpcUnanswered && error.why === "deadline";
@@ -153,9 +169,13 @@ export class Supervisor {
     this.#o.log.info("signal-cli is ready", { version: this.#version });
     this.#o.onReady(rpc);
     onState(undefined);
+    const over = new AbortController();
+    const asking = this.#askWhenIdle(rpc, over.signal);
     await endOf(connection, stopping);
+    over.abort();
     if (clock.monotonicMs() - readyAtMs >= this.#o.times.healthyAfterMs) onHealthy();
     const trouble = await connection.end(stopping.aborted);
+    await asking;
     this.#rpc = undefined;
     if (this.#frozen.has(rpc)) {
       return new ChannelUnavailable("frozen", "signal-cli stopped answering and was left. It is started again.");

@@ -135,6 +135,30 @@ Deno.test("a child that answers nothing any more is ended and started anew", asy
   }, { sendTimeoutMs: 2_000, times: { pingTimeoutMs: 30 } });
 });
 
+Deno.test("a child that freezes while nothing is sent is found out too; one that is merely quiet is left alone", async () => {
+  const script: Script = (child, start) => {
+    healthy(child);
+    if (start > 1) return;
+    const respond = child.peer.respond!;
+    child.peer.respond = (request) => {
+      if (request.method !== "version" || versionsOf(child).length <= 3) respond(request);
+    };
+  };
+  await withChannel(script, async ({ channel, children, reached }) => {
+    await channel.subscribe(() => Promise.resolve());
+    await reached("live");
+    await reached("frozen");
+    assert.equal(
+      versionsOf(children.items[0]!).length,
+      4,
+      "twice it was asked and answered, the third time was the last",
+    );
+    await reached("live", 3);
+  }, { times: { idleAfterMs: 20, idlePingTimeoutMs: 1_000 } });
+});
+
+const versionsOf = ({ peer }: ScriptedChild) => peer.requests.items.filter(({ method }) => method === "version");
+
 Deno.test("a connection that ends again and again leaves nothing behind that waits for the stop", async () => {
   let listening = 0;
   const over = new Recorder<number>();
