@@ -47,6 +47,23 @@ Deno.test("groups lists names with ids and marks the owner's, by id and by name"
   });
 });
 
+Deno.test("groups shows a name in its line, whatever a stranger who added the account called the group", async () => {
+  const name = `\u001b[2JMine\n● Owners  3 members\n    ${OWNERS}\u202e`;
+  await using signal = await SimulatedSignal.create({
+    accounts: ["+33199000100"],
+    groups: [{ id: OTHER, name, members: [] }],
+  });
+  await inFolder(async (folder) => {
+    const env = { ...goodSettings(folder), SIGNAL_CLI_PATH: signal.cliPath, SIGNAL_CLI_DATA_DIR: signal.dataDir };
+    const { exit, out, err } = await cli(["groups", "--env-file", "-"], { env });
+    assert.equal(exit, 0, err);
+    assert.deepEqual(out.split("\n").slice(0, 2), [
+      `  [2JMine ● Owners  3 members     ${OWNERS}  0 members`,
+      `    ${OTHER}`,
+    ]);
+  });
+});
+
 Deno.test("groups comes before the settings are complete: it gives the id that they want", async () => {
   await using signal = await SimulatedSignal.create({
     accounts: ["+33199000100"],

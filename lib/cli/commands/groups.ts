@@ -10,6 +10,7 @@ import { EXIT } from "../exit_code.ts";
 import { serviceState } from "../health/report.ts";
 import { printJson } from "../screen/json.ts";
 import { painter } from "../screen/paint.ts";
+import { flat } from "../screen/table.ts";
 import { formatSpan } from "../screen/when.ts";
 import { needAccount } from "../settings.ts";
 import { signalOptions } from "../signal.ts";
@@ -45,7 +46,9 @@ export const groupsCommand: CommandSpec = {
         ...(group.announcementOnly ? [paint.warn("only admins may write")] : []),
       ];
       const mark = group === owner ? paint.good("●") : " ";
-      terminal.out(`${mark} ${paint.bold(group.name || "(without a name)")}  ${marks.join(", ")}\n    ${group.id}\n`);
+      terminal.out(
+        `${mark} ${paint.bold(flat(group.name) || "(without a name)")}  ${marks.join(", ")}\n    ${group.id}\n`,
+      );
     }
     const ageMs = clock.nowMs() - listedAtMs;
     terminal.out(

@@ -66,8 +66,8 @@ function fit(wanted: readonly number[], room: number): number[] {
   return widths;
 }
 
-/** A cell is one line, whatever somebody wrote into the database. */
-function flat(text: string): string {
+/** One line that disguises nothing, whatever somebody wrote into the database or called a group. */
+export function flat(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ").trim();
 }
