@@ -10,6 +10,7 @@ import { GROUP_NAME_PREFIX } from "../config/types.ts";
 import { type Address, isSignalGroupId, makeGroup } from "../domain/address.ts";
 import { ConfigError } from "../domain/errors.ts";
 import { writeFileAtomically } from "../runtime/atomic_file.ts";
+import { oneLine } from "../templates/format.ts";
 
 /** In STATE_DIR. */
 const FILE = "owner-group.json";
@@ -68,7 +69,9 @@ export function groupByName(name: string, groups: readonly SignalGroup[]): Signa
   const ours = groups.filter(({ isMember }) => isMember);
   const found = ours.filter((group) => group.name.trim().normalize() === name.normalize());
   if (found.length === 1) return found[0]!;
-  const choices = (found.length === 0 ? ours : found).map((group) => `${group.id} (${group.name || "without a name"})`);
+  const choices = (found.length === 0 ? ours : found).map(({ id, name }) =>
+    `${id} (${oneLine(name) || "without a name"})`
+  );
   throw new ConfigError(
     "SIGNAL_GROUP_ID",
     found.length === 0 ? `no group of this account is called "${name}"` : `${found.length} groups are called "${name}"`,

@@ -116,6 +116,8 @@ Deno.test("a name is refused when no group or several have it, with the choices;
   };
   assert.match(refusal("shop")!.accepted!, /ZGVt.* \(Owners\), AAEC.* \(Shop\)/);
   assert.match(refusal("Shop", [...groups, group("x", "Shop")])!.problem, /2 groups are called "Shop"/);
+  const strangers = refusal("shop", [group("x", "A\n\u001b[2J\u202eB")])!;
+  assert.equal(strangers.accepted, "x (A [2JB)");
 });
 
 Deno.test("a name is looked up once: its id stays when the group is renamed, and another name is looked up anew", async () => {
