@@ -110,10 +110,10 @@ export class Supervisor {
   /** One that froze while nothing is sent would be deaf until the next message leaves, which can be the next day. */
   async #askWhenIdle(rpc: RpcClient, over: AbortSignal): Promise<void> {
     const { clock, times } = this.#o;
-    while (!over.aborted) {
-      await clock.sleepMs(times.idleAfterMs, over);
-      const isIdle = clock.monotonicMs() - rpc.lastReadAtMs >= times.idleAfterMs && !rpc.heldUp;
-      if (!over.aborted && isIdle) await this.#ping(rpc, times.idlePingTimeoutMs);
+    while (!over.aborted && rpc.open) {
+      const quietMs = rpc.heldUp ? 0 : clock.monotonicMs() - rpc.lastReadAtMs;
+      if (quietMs < times.idleAfterMs) await clock.sleepMs(times.idleAfterMs - quietMs, over);
+      else await this.#ping(rpc, times.idlePingTimeoutMs);
     }
   }
 
