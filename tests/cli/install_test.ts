@@ -44,6 +44,16 @@ for (const args of ALL) {
   });
 }
 
+Deno.test("on a terminal install and uninstall say that nothing was changed yet; a pipe gets the script alone", async () => {
+  for (const command of ["install", "uninstall"]) {
+    assert.match(
+      (await cli([command], { terminalColumns: 80 })).err,
+      /Nothing was changed: above is the script\..*\| sudo sh/,
+    );
+    assert.equal((await cli([command])).err, "");
+  }
+});
+
 Deno.test("the way back from a take-over ends with the statements of sql/README.md", async () => {
   const readme = await Deno.readTextFile(join(import.meta.dirname!, "..", "..", "sql", "README.md"));
   const statements = /## Going back to the original[^]*?```sql\n([^]*?)```/.exec(readme)![1]!.trim().split("\n");

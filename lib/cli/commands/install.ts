@@ -4,7 +4,7 @@ import { type CliContext, type CommandSpec, type Invocation, JSON_OUTPUT } from 
 import { EXIT } from "../exit_code.ts";
 import { renderInstalledEnv } from "../install/env_file.ts";
 import { type Layout, layoutOf, PROGRAM_PATH, SERVICE_USER } from "../install/layout.ts";
-import { quote, renderScript } from "../install/script.ts";
+import { printScript, quote, renderScript } from "../install/script.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { healthCommand } from "./health.ts";
@@ -41,7 +41,7 @@ export const installCommand: CommandSpec = {
     const from = folderOf(invocation);
     const script = await installScript(layout, from, invocation.flag("signal-cli-unit"), context);
     if (invocation.flag("json")) printJson(context.terminal, { ...layout, from: from ?? null, script });
-    else context.terminal.out(script);
+    else printScript(script, context.terminal);
     return EXIT.done;
   },
 };

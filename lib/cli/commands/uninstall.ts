@@ -2,7 +2,7 @@
 import { type CommandSpec, JSON_OUTPUT } from "../command.ts";
 import { EXIT } from "../exit_code.ts";
 import { layoutOf, PROGRAM_PATH, SERVICE_USER } from "../install/layout.ts";
-import { renderScript } from "../install/script.ts";
+import { printScript, renderScript } from "../install/script.ts";
 import { CliProblem } from "../problem.ts";
 import { printJson } from "../screen/json.ts";
 import { layoutValues } from "./install.ts";
@@ -43,7 +43,7 @@ export const uninstallCommand: CommandSpec = {
       parts: ["common", "uninstall"],
     });
     if (invocation.flag("json")) printJson(context.terminal, { ...layout, purge, script });
-    else context.terminal.out(script);
+    else printScript(script, context.terminal);
     return EXIT.done;
   },
 };

@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import type { Terminal } from "../screen/terminal.ts";
 
 export interface Script {
   /** Comment lines at its head. */
@@ -34,6 +35,14 @@ export async function renderScript(assetsDir: string, { about, values, files, pa
     blocks.push((await Deno.readTextFile(join(assetsDir, "systemd", "install", `${part}.sh`))).trimEnd());
   }
   return `${[...blocks.filter((block) => block !== ""), "main </dev/null"].join("\n\n")}\n`;
+}
+
+/** Who sees it scroll by on a terminal learns that nothing has happened yet. */
+export function printScript(script: string, { out, err, outInfo }: Terminal): void {
+  out(script);
+  if (outInfo.isTerminal) {
+    err("\nNothing was changed: above is the script. Put  | sudo sh  behind the command to run it.\n");
+  }
 }
 
 /** One word for a POSIX shell, whatever is in it. */
