@@ -88,8 +88,10 @@ Deno.test("at SIGHUP run names the settings of the file that changed, in log and
     await Deno.writeTextFile(envFile, "\nMAX_RETRIES=7\nRETENTION_DAYS=77\n", { append: true });
     listeners.get("SIGHUP")!();
     const line = await lines.waitFor((line) => line.includes("need a restart"), "the names");
-    assert.match(line, /MAX_RETRIES,RETENTION_DAYS/);
-    assert.doesNotMatch(line, /77/);
+    // Without its time, which may hold any digits.
+    const { time: _, ...said } = JSON.parse(line);
+    assert.equal(said.settings, "MAX_RETRIES,RETENTION_DAYS");
+    assert.doesNotMatch(JSON.stringify(said), /77/);
     listeners.get("SIGTERM")!();
     assert.equal((await run).exit, 0);
     const { status } = JSON.parse(await Deno.readTextFile(join(folder, "run", "status.json")));
