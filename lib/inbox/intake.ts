@@ -1,5 +1,5 @@
 /**
- * Takes in what reached us: into the database, or, while that is away, into the spool. Only when it returned may the
+ * Takes in what reached us: into the database, or, while that is away or refuses, into the spool. Only when it returned may the
  * source be acknowledged (P1).
  *
  * Order is kept across the two: as long as anything is in the spool, new events go behind it.
@@ -102,9 +102,12 @@ export class Intake implements Service {
         await within(this.#store(events), SLOW_STORE_MS, "storing what was received");
         return;
       } catch (error) {
-        if (!(error instanceof StoreUnavailable || error instanceof DeadlineExceeded)) throw error;
         this.#spooling = true;
-        this.options.log.warn("Messages go to the spool: the database is away", { cause: describeError(error) });
+        const cause = describeError(error);
+        const isAway = error instanceof StoreUnavailable || error instanceof DeadlineExceeded;
+        if (isAway) this.options.log.warn("Messages go to the spool: the database is away", { cause });
+        // Nowhere else do they survive us; what is wrong is told when the spool cannot be drained.
+        else this.options.log.error("Messages go to the spool: the database refuses them", { cause });
       }
     }
     const spool = this.#running?.spool;

@@ -141,6 +141,32 @@ databaseTest(
   },
 );
 
+databaseTest(
+  sqlite,
+  "what a database that is there refuses to store is kept in the spool, over a restart too, and the admin is told",
+  async (db) => {
+    const folder = await Deno.makeTempDir();
+    const first = intakeOn(db, folder);
+    await first.intake.start();
+    await first.intake.accept([event(1)]);
+    await db.adminQuery(
+      "CREATE TRIGGER refuse BEFORE INSERT ON inbox WHEN NEW.body = 'b2' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    await first.intake.accept([event(2)]);
+    await first.intake.accept([event(3)]);
+    await until(() => first.alarm.raised("spool_stuck").length === 1, "the alarm");
+    await first.intake.stop();
+    assert.deepEqual(await bodies(db), ["b1"]);
+    await db.adminQuery("DROP TRIGGER refuse");
+    const { intake } = intakeOn(db, folder);
+    await intake.start();
+    await until(() => !intake.spooling, "the spool to be drained");
+    assert.deepEqual(await bodies(db), ["b1", "b2", "b3"]);
+    await intake.stop();
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
 databaseTest(sqlite, "what a stopped or killed process left in the spool is stored by the next one", async (db) => {
   const folder = await Deno.makeTempDir();
   const one = intakeOn(db, folder);
