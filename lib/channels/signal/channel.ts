@@ -49,7 +49,7 @@ export interface SignalChannelOptions {
   readonly sendTimeoutMs?: number;
   /** Single times of the supervisor, over its defaults {@link SUPERVISOR_TIMES}. */
   readonly times?: Partial<SupervisorTimes>;
-  /** Something was received, whatever it was but an exception frame; whether our own canary was in it. Must not throw. */
+  /** A message or a receipt came; whether a canary of our account was in it. Must not throw. */
   readonly onHeard?: (canary: boolean) => void;
   /** Messages of somebody whose safety number changed are kept back by signal-cli. Must not throw. */
   readonly onUntrusted?: () => void;

@@ -53,7 +53,7 @@ export interface IntakeOptions {
   readonly onReceipts: ((receipts: readonly Receipt[]) => void) | undefined;
   /** What other devices of the account sent, one call per batch, before it is stored as an event. Must not throw. */
   readonly onTranscripts: ((transcripts: readonly Transcript[]) => void) | undefined;
-  /** Something was received, whatever it was but an exception; whether our own canary was in it. Must not throw. */
+  /** A message or a receipt came; whether a canary of our account was in it. Must not throw. */
   readonly onHeard: ((canary: boolean) => void) | undefined;
   /** Messages came of somebody whose safety number changed: signal-cli keeps them until that is trusted. Must not throw. */
   readonly onUntrusted: (() => void) | undefined;
