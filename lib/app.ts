@@ -101,7 +101,7 @@ export function buildApp(options: AppOptions): App {
     account,
     number: config.signal.number,
     ...(config.signal.cliDataDir === undefined ? {} : { dataDir: config.signal.cliDataDir }),
-    spawn: options.spawn ?? realSignalCli(config),
+    spawn: options.spawn ?? realSignalCli(config, { apart: true }),
     ...(options.spawn === undefined && daemonOf(config, clock, metrics)),
     clock,
     random,

@@ -14,14 +14,17 @@ import type { Counters } from "../runtime/counters.ts";
 import type { Random } from "../runtime/random.ts";
 import { readStatusFile } from "../runtime/status_file.ts";
 
-/** The real signal-cli, with the environment that it may have (design §9). */
-export function realSignalCli(config: Config): SpawnSignalCli {
+/**
+ * The real signal-cli, with the environment that it may have (design §9).
+ * @param apart see {@link denoSpawn}
+ */
+export function realSignalCli(config: Config, { apart = false } = {}): SpawnSignalCli {
   const names = ["PATH", "HOME", "LANG", "JAVA_HOME", "XDG_DATA_HOME"] as const;
   const environment = Object.fromEntries(names.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   }));
-  return denoSpawn({ program: config.signal.cliPath, environment });
+  return denoSpawn({ program: config.signal.cliPath, environment, apart });
 }
 
 /** The daemon that the settings name; undefined where signal-cli is a child of ours. */

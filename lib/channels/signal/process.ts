@@ -46,9 +46,11 @@ const PASSED_ON = ["PATH", "HOME", "LANG", "JAVA_HOME", "XDG_DATA_HOME"] as cons
 /**
  * Spawns the real program.
  * @param options.program name on PATH or path of the program, `SIGNAL_CLI_PATH`
+ * @param options.apart in a session of its own: a Ctrl-C at the terminal is for us, who end it after the answers that are
+ * due. Only for what ends with its input, or it could outlive us
  */
 export function denoSpawn(
-  options: { readonly program: string; readonly environment: SignalCliEnvironment },
+  options: { readonly program: string; readonly environment: SignalCliEnvironment; readonly apart?: boolean },
 ): SpawnSignalCli {
   const env: Record<string, string> = {};
   for (const name of PASSED_ON) {
@@ -67,6 +69,7 @@ export function denoSpawn(
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
+        detached: options.apart ?? false,
       }).spawn();
     } catch (error) {
       wasMissing ||= error instanceof Deno.errors.NotFound;

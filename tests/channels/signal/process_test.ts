@@ -46,6 +46,23 @@ Deno.test("the child gets the fixed list of variables and nothing of our environ
   }
 });
 
+Deno.test("apart, the child is in a process group of its own: a Ctrl-C at the terminal is not for it", async () => {
+  const groupOf = (stat: string) => stat.split(" ")[4];
+  await withProgram("cat /proc/$$/stat", async (program) => {
+    const ours = groupOf(await Deno.readTextFile("/proc/self/stat"));
+    for (const apart of [true, false]) {
+      const child = denoSpawn({ program, environment: { PATH }, apart })([]);
+      const [stat] = await Promise.all([
+        new Response(child.stdout).text(),
+        child.stderr.cancel(),
+        child.stdin.close(),
+        child.status,
+      ]);
+      assert.equal(groupOf(stat) === ours, !apart);
+    }
+  });
+});
+
 Deno.test("a signal after the end of the process does nothing", async () => {
   await withProgram("exit 3", async (program) => {
     const child = denoSpawn({ program, environment: { PATH } })([]);
