@@ -112,7 +112,7 @@ export class MysqlConnection implements DatabaseConnection {
           cause: error,
         });
       }
-      throw mapMysqlError(error, server);
+      throw mapMysqlError(error, server, "connecting");
     }
   }
 
@@ -178,7 +178,7 @@ export class MysqlConnection implements DatabaseConnection {
     const answer = new Promise((resolve, reject) => {
       giveUp = reject;
       this.#underWay.add(reject);
-      ask((error, result) => error === null ? resolve(result) : reject(mapMysqlError(error, this.server)));
+      ask((error, result) => error === null ? resolve(result) : reject(mapMysqlError(error, this.server, "connected")));
     });
     try {
       const result = await within(answer, timeoutMs, "a statement");

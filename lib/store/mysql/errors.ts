@@ -81,11 +81,19 @@ interface DriverError {
   readonly fatal?: unknown;
 }
 
-/** `server` names the place for texts: `127.0.0.1:3306` or a socket's path. */
-export function mapMysqlError(error: unknown, server: string): unknown {
+/**
+ * `server` names the place for texts: `127.0.0.1:3306` or a socket's path.
+ * @param when only while connecting an unknown failure of the wire is a matter of TLS; later it is one of the network
+ */
+export function mapMysqlError(error: unknown, server: string, when: "connecting" | "connected"): unknown {
   if (!(error instanceof Error)) return error;
   const { code, errno, fatal } = error as DriverError;
-  if (typeof code !== "string" && typeof errno !== "number") return error;
+  if (typeof code !== "string" && typeof errno !== "number") {
+    // The driver's word for a connection that it has closed already has neither code nor number.
+    return fatal === true
+      ? new StoreUnavailable("unreachable", `the connection to the database at ${server} is closed`)
+      : error;
+  }
   const label = typeof code === "string" ? code : String(errno);
   // The driver's error carries the whole statement with its values: only its code is kept.
   const cause = new StatementRefused(typeof errno === "number" ? `${label} ${errno}` : label);
@@ -102,7 +110,7 @@ export function mapMysqlError(error: unknown, server: string): unknown {
     return unavailable("denied", `the database at ${server} offers no TLS; accepted: DB_TLS=off, or TLS on the server`);
   }
   if (
-    typeof code === "string" &&
+    when === "connecting" && typeof code === "string" &&
     (code === "UNKNOWN" || code === "EPROTO" || /SSL|TLS|CERT|SELF_SIGNED|ISSUER/.test(code))
   ) {
     return unavailable(

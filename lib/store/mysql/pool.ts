@@ -188,8 +188,12 @@ export class MysqlPool {
         this.release(connection);
         connection.idleSinceMs = idleSinceMs; // not a use: what is beyond the pool's size still goes in time
       };
-      // One that does not answer has been cut, and is dismissed by its return.
-      void connection.nudge(CHECK_TIMEOUT_MS).then(back, back);
+      // One that does not answer, for whatever reason, is dismissed by its return. Back in stock it would be nudged at once again, and
+      // an error that comes without waiting would leave the event loop no turn.
+      void connection.nudge(CHECK_TIMEOUT_MS).then(back, () => {
+        void connection.destroy();
+        back();
+      });
     }
   }
 
