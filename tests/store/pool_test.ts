@@ -66,7 +66,7 @@ everyServer("a connection in stock that the driver has closed is dismissed; nobo
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual([one.broken, nudges], [true, 1]);
     const fresh = await pool.acquire();
-    await fresh.ping(1_000);
+    await fresh.ping(30_000);
     pool.release(fresh);
   } finally {
     await pool.close();

@@ -154,7 +154,7 @@ Deno.test("a child that freezes while nothing is sent is found out too; one that
       "twice it was asked and answered, the third time was the last",
     );
     await reached("live", 3);
-  }, { times: { idleAfterMs: 20, idlePingTimeoutMs: 1_000 } });
+  }, { times: { idleAfterMs: 20, idlePingTimeoutMs: 3_000 } });
 });
 
 const versionsOf = ({ peer }: ScriptedChild) => peer.requests.items.filter(({ method }) => method === "version");
