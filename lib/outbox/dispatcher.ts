@@ -17,6 +17,8 @@ import type { Evidence } from "./evidence.ts";
 import { Fence } from "./fence.ts";
 import { Flights } from "./flights.ts";
 import { Hand } from "./hand.ts";
+import { JournalFailed } from "./journal.ts";
+import { tellJournalFailed } from "./journal_notice.ts";
 import type { DispatcherOptions } from "./options.ts";
 import { AccountPause } from "./pause.ts";
 import { Selection } from "./selection.ts";
@@ -36,6 +38,8 @@ const IDLE_LOOK_MS = 30_000;
 const LEASE_LOOK_MS = 1_000;
 /** After the database failed, the next try comes after this long, milliseconds, or when the pulse rings. */
 const STORE_RETRY_MS = 500;
+/** After the disk refused the journal, milliseconds. */
+const JOURNAL_RETRY_MS = 1_000;
 /** Time that recording the last outcomes may take when stopping, milliseconds. */
 const SETTLE_DEADLINE_MS = 3_000;
 
@@ -208,6 +212,10 @@ export class Dispatcher implements Service {
           });
           await this.#wake.wait(STORE_RETRY_MS, never);
           continue;
+        } else if (error instanceof JournalFailed) {
+          tellJournalFailed({ log, alarm }, error);
+          this.#doubtful = true;
+          await clock.sleepMs(JOURNAL_RETRY_MS);
         } else {
           counters.add("bugs_total", 1, { room: "outbox" });
           alarm.raise(

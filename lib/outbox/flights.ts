@@ -11,6 +11,7 @@ import type { Counters } from "../runtime/counters.ts";
 import { describeError, type Log } from "../runtime/log.ts";
 import type { OutboxRow } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
+import { tellJournalFailed, tellJournalWorks } from "./journal_notice.ts";
 import { type Evidence, fits, type IsMember } from "./evidence.ts";
 
 export interface FlightsOptions {
@@ -124,23 +125,14 @@ export class Flights {
 
   /** @throws {Unjournaled} nothing may leave without its line */
   #journal(row: OutboxRow, atMs: number): void {
-    const { journal, log, alarm } = this.options;
     try {
-      journal.handedOver(row.id, row.attempts, atMs);
+      this.options.journal.handedOver(row.id, row.attempts, atMs);
     } catch (error) {
       this.#journals = false;
-      log.critical("The journal cannot be written, and nothing is handed over", { cause: describeError(error) });
-      alarm.raise(
-        "journal_failed",
-        "critical",
-        "Critical error: the disk under RUNTIME_DIR is full or refuses to be written, and without its journal nothing is sent. " +
-          "Messages wait, none is lost. Next step: make room there (df -h shows it).",
-      );
+      tellJournalFailed(this.options, error);
       throw new Unjournaled();
     }
-    if (this.#journals !== true) {
-      alarm.clear("journal_failed", "The disk under RUNTIME_DIR takes the journal: sending goes on");
-    }
+    if (this.#journals !== true) tellJournalWorks(this.options);
     this.#journals = true;
   }
 }

@@ -237,11 +237,17 @@ class MortalJournal extends Journal {
   #dead = false;
   /** Called before each line of a hand-over; may throw as a disk would. */
   onHandOver: () => void = () => {};
+  /** The same, before the file of a lease is opened. */
+  onBegin: () => void = () => {};
   handOvers = 0;
   readonly answers: { readonly row: number; readonly outcome: SendOutcome }[] = [];
   die(): void {
     super.close();
     this.#dead = true;
+  }
+  override begin(epoch: number): void {
+    this.onBegin();
+    super.begin(epoch);
   }
   override handedOver(row: number, attempts: number, atMs: number): void {
     if (this.#dead) throw new Error("dead");

@@ -2,6 +2,7 @@
  * Leases that end while messages are under way, COMMITs of unknown fate, and disks that refuse.
  */
 import assert from "node:assert/strict";
+import { JournalFailed } from "../../lib/outbox/journal.ts";
 import { until } from "../support/until.ts";
 import { number, person } from "./cast.ts";
 import { rigTest, texts } from "./rig.ts";
@@ -190,6 +191,24 @@ rigTest("a journal that cannot be written lets nothing leave, and costs nothing"
   assert.match(rig.alarm.raised("journal_failed")[0]!.message, /RUNTIME_DIR/);
   assert.equal(rig.alarm.raised("journal_failed").length, 3);
   assert.equal(clearedMeanwhile, false);
+  assert.equal(rig.alarm.cleared("journal_failed").length, 1);
+});
+
+rigTest("a journal that cannot even be begun is told as what it is, and begun when the disk takes it", async (rig) => {
+  const [id] = await rig.enqueue(person(0), texts("a", 1));
+  let refusals = 2;
+  await rig.start({
+    prepare: ({ journal }) =>
+      journal.onBegin = () => {
+        if (refusals-- > 0) throw new JournalFailed("the disk under RUNTIME_DIR refuses the journal");
+      },
+  });
+  await until(async () => {
+    await rig.pass(SECOND);
+    return await rig.state(id!) === "accepted";
+  }, "it to be accepted");
+  assert.deepEqual(rig.alarm.raised().map(({ cause }) => cause), ["journal_failed", "journal_failed"]);
+  assert.equal(rig.counters.total("bugs_total"), 0);
   assert.equal(rig.alarm.cleared("journal_failed").length, 1);
 });
 

@@ -126,7 +126,6 @@ everyEngine("no hot statement reads history", async (db) => {
       () => outbox.settleAccepted(sending.map((id) => ({ id, attempts: 0, attempt: attempt("accepted") })), lease),
     ],
     ["heads", () => outbox.heads(ACCOUNT, [5_000, 1, 2].map((n) => laneOf(ACCOUNT, person(n))))],
-    ["waitingLanes", () => outbox.waitingLanes(ACCOUNT, now)],
     ["takeOver", () => outbox.takeOver(lease, ACCOUNT)],
     ["dropQueued", () => outbox.dropQueued({ kind: "order", key: "1" }, "x", now)],
     ["inbox.due", () => inboxQueries(scope).due({ limit: 10, nowMs: now, busyLanes: new Set() })],

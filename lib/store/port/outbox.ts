@@ -142,11 +142,6 @@ export interface OutboxStore {
   metSince(account: AccountId, sinceMs: number): Promise<readonly number[]>;
   /** These lanes had a message accepted. Known ones stay as they are. */
   rememberLanes(account: AccountId, lanes: readonly string[], nowMs: number): Promise<void>;
-  /** Lanes whose oldest unfinished row waits for a date, with that date: what a dispatcher must skip. */
-  waitingLanes(
-    account: AccountId,
-    nowMs: number,
-  ): Promise<readonly { readonly lane: string; readonly dueAtMs: number }[]>;
   /** Queued rows past `expires_at_ms`, oldest first. */
   expired(account: AccountId, nowMs: number, limit: number): Promise<readonly OutboxRow[]>;
   /** queued → dropped (into the archive) for all rows of an owner that are still queued. @returns what was dropped */

@@ -49,7 +49,7 @@ interface Chosen {
   room: number;
 }
 
-export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" | "waitingLanes"> {
+export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates"> {
   async function candidates(account: AccountId, asked: Options): ReturnType<OutboxStore["candidates"]> {
     if (asked.limit <= 0) return { rows: [], nextLane: asked.afterLane };
     const found = await look(account, asked);
@@ -84,18 +84,7 @@ export function outboxCandidates(scope: Scope): Pick<OutboxStore, "candidates" |
     return { rows: await readRows(scope, [...before, ...inTurn(chosen, limit)]), nextLane, dated };
   }
 
-  async function waitingLanes(account: AccountId, nowMs: number): ReturnType<OutboxStore["waitingLanes"]> {
-    const blocked = await blockedLanes(scope, account, new Map());
-    const waiting: { lane: string; dueAtMs: number }[] = [];
-    for await (const lanes of pages(scope, account, FIRST, MAX_PAGE)) {
-      for (const { lane, entries: [head] } of lanes) {
-        if (!isDue(head!.dueAtMs, nowMs) && !blocked.has(lane)) waiting.push({ lane, dueAtMs: head!.dueAtMs });
-      }
-    }
-    return waiting;
-  }
-
-  return { candidates, waitingLanes };
+  return { candidates };
 }
 
 /** Lanes where something is under way and not ours to add to, or where nobody knows what became of it. */
