@@ -179,3 +179,13 @@ Deno.test("judgeDisk() fails below 100 MB and warns below a tenth", () => {
   assert.equal(judgeDisk({ freeBytes: 900 * mb, totalBytes: 10_000 * mb }).level, "warn");
   assert.equal(judgeDisk({ freeBytes: 1_000 * mb, totalBytes: 10_000 * mb }).level, "ok");
 });
+
+Deno.test("a file system that does not say how large it is, is not called full", () => {
+  const silent = { freeBytes: 0, totalBytes: 0 };
+  assert.equal(judgeRuntimeDisk(silent, "/run/signal-automation"), undefined);
+  assert.deepEqual(judgeDisk(silent), {
+    name: "disk",
+    level: "ok",
+    text: "its file system does not say how much is free",
+  });
+});

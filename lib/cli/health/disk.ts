@@ -17,6 +17,7 @@ export const RUNTIME_DISK_BYTES = 64 * 1024;
 export interface DiskSpace {
   /** What this user may still write. */
   readonly freeBytes: number;
+  /** 0: the file system does not say (ramfs, some of FUSE). */
   readonly totalBytes: number;
 }
 
@@ -35,8 +36,8 @@ export async function lookAtDisk(
 }
 
 /** @returns undefined when there is room for what the service keeps there */
-export function judgeRuntimeDisk({ freeBytes }: DiskSpace, folder: string): Finding | undefined {
-  if (freeBytes >= RUNTIME_DISK_BYTES) return undefined;
+export function judgeRuntimeDisk({ freeBytes, totalBytes }: DiskSpace, folder: string): Finding | undefined {
+  if (freeBytes >= RUNTIME_DISK_BYTES || totalBytes === 0) return undefined;
   return {
     name: "disk",
     level: "fail",
@@ -47,7 +48,8 @@ export function judgeRuntimeDisk({ freeBytes }: DiskSpace, folder: string): Find
 
 /** Below 100 MB it fails; below 10 % it warns. */
 export function judgeDisk({ freeBytes, totalBytes }: DiskSpace): Finding {
-  const share = totalBytes === 0 ? 0 : freeBytes / totalBytes;
+  if (totalBytes === 0) return { name: "disk", level: "ok", text: "its file system does not say how much is free" };
+  const share = freeBytes / totalBytes;
   const text = `${megabytes(freeBytes)} MB free, ${Math.floor(share * 100)} %`;
   const tooLittle = freeBytes < LOW_DISK_BYTES;
   if (!tooLittle && share >= LOW_DISK_SHARE) return { name: "disk", level: "ok", text };
