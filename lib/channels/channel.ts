@@ -68,9 +68,15 @@ export interface Channel extends Service {
    * Hands one message over and waits for the answer, its own deadline, or `signal`.
    * `onHandOver` is called at most once, synchronously right before the first byte of the request leaves: when it
    * was not called, the message certainly did not go out.
+   * `onLate` is called, once at most, when an outcome was `unknown` for its deadline and the answer comes after all.
    * Does not reject for anything the outside does; a rejection is a bug.
    */
-  send(message: OutgoingRequest, signal: AbortSignal, onHandOver: () => void): Promise<SendOutcome>;
+  send(
+    message: OutgoingRequest,
+    signal: AbortSignal,
+    onHandOver: () => void,
+    onLate?: (outcome: SendOutcome) => void,
+  ): Promise<SendOutcome>;
   /** Starts to take in, once the store is open and this instance holds the account's lease. Until then nothing is consumed. */
   subscribe(accept: Accept): Promise<void>;
   /** Stops to take in; what is being accepted is finished first. */

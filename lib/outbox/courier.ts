@@ -83,14 +83,22 @@ export class Courier {
       : await this.#parts.flights.carry(row, {
         mayLeave: () => hand.grip === grip && held.lease() === lease,
         giveUp: this.#giveUp.signal,
+        onLate: (late, atMs) => this.#answeredLate(row, late, atMs),
       });
     if (hand.grip === grip) {
       this.#answered(row, outcome, handedOverAtMs, endedAtMs);
       this.handOverMore();
-    } else if (outcome.outcome === "accepted" && handedOverAtMs !== undefined) {
-      // The lease was lost and taken again meanwhile, and the message became unknown: here is the answer after all.
-      hand.moves.push(...this.#parts.unknowns.answered(row.id, handedOverAtMs, outcome));
+    } else if (handedOverAtMs !== undefined) {
+      // The lease was lost and taken again meanwhile, and the message became unknown.
+      this.#answeredLate(row, outcome, handedOverAtMs);
     }
+    this.#parts.onLanded();
+  }
+
+  /** No evidence is better: the answer to a request that counts as unknown. */
+  #answeredLate(row: OutboxRow, outcome: SendOutcome, handedOverAtMs: number): void {
+    if (outcome.outcome !== "accepted") return;
+    this.#parts.hand.moves.push(...this.#parts.unknowns.answered(row.id, handedOverAtMs, outcome));
     this.#parts.onLanded();
   }
 

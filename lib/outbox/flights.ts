@@ -32,6 +32,12 @@ export interface Landed {
   readonly endedAtMs: number;
 }
 
+interface Conduct {
+  readonly mayLeave: () => boolean;
+  readonly giveUp: AbortSignal;
+  readonly onLate: (outcome: SendOutcome, handedOverAtMs: number) => void;
+}
+
 interface Flight {
   readonly row: OutboxRow;
   /** Undefined until its first byte leaves. */
@@ -63,11 +69,9 @@ export class Flights {
    * Hands a message over and waits for what comes of it.
    * @param how.mayLeave asked right before the first byte: a channel can keep a request for long before it writes it, and a
    *   process can be frozen in between
+   * @param how.onLate called with the answer to a request that was given up at its deadline, if it comes after all
    */
-  async carry(
-    row: OutboxRow,
-    how: { readonly mayLeave: () => boolean; readonly giveUp: AbortSignal },
-  ): Promise<Landed> {
+  async carry(row: OutboxRow, how: Conduct): Promise<Landed> {
     const { journal, clock, counters, log } = this.options;
     const flight: Flight = { row, handedOverAtMs: undefined };
     this.#flights.add(flight);
@@ -98,10 +102,7 @@ export class Flights {
     );
   }
 
-  async #send(
-    flight: Flight,
-    { mayLeave, giveUp }: { readonly mayLeave: () => boolean; readonly giveUp: AbortSignal },
-  ): Promise<SendOutcome> {
+  async #send(flight: Flight, { mayLeave, giveUp, onLate }: Conduct): Promise<SendOutcome> {
     const { channel, clock, counters, log } = this.options;
     const { row } = flight;
     try {
@@ -110,7 +111,7 @@ export class Flights {
         const atMs = clock.nowMs();
         this.#journal(row, atMs);
         flight.handedOverAtMs = atMs;
-      });
+      }, (outcome) => onLate(outcome, flight.handedOverAtMs!));
     } catch (error) {
       if (error instanceof TooLate) return { outcome: "paused", reason: "shutdown" };
       if (error instanceof Unjournaled) return { outcome: "paused", reason: "journal_failed" };

@@ -31,6 +31,17 @@ for (const [what, to] of [["a person", aci(0)], ["a person known by number", per
   }, { oneClock: true });
 }
 
+rigTest("an answer that comes after its deadline is the proof: sent once", async (rig) => {
+  rig.device.script({ times: 1, effect: { type: "delay_answer", ms: 1 } });
+  const [id, next] = await rig.enqueue(person(0), ["a", "b"]);
+  await rig.start({ sendTimeoutMs: 1_000, unknownWaitMs: 3_600_000 });
+  await rig.reach([id!], "unknown");
+  rig.letGo();
+  await rig.reach([id!, next!], "accepted");
+  assert.deepEqual(rig.signal.bodies(), ["a", "b"]);
+  assert.deepEqual(await rig.outcomes(id!), ["no_answer", "late_answer"]);
+}, { held: true });
+
 rigTest("without evidence an unknown message is sent again, or held, as the policy of its kind says", async (rig) => {
   rig.device.script({ times: 2, effect: { type: "hang" } });
   const [again] = await rig.enqueue(person(0), ["again"]);

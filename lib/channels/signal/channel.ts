@@ -148,7 +148,12 @@ export class SignalChannel implements Channel {
     this.#setTrouble(STOPPED);
   }
 
-  async send(message: OutgoingRequest, signal: AbortSignal, onHandOver: () => void): Promise<SendOutcome> {
+  async send(
+    message: OutgoingRequest,
+    signal: AbortSignal,
+    onHandOver: () => void,
+    onLate?: (outcome: SendOutcome) => void,
+  ): Promise<SendOutcome> {
     const target = targetOf(message);
     if (target === undefined) return { outcome: "refused", reason: "invalid_message" };
     if (signal.aborted) return { outcome: "paused", reason: "shutdown" };
@@ -164,6 +169,7 @@ export class SignalChannel implements Channel {
         timeoutMs: this.#o.sendTimeoutMs ?? SEND_TIMEOUT_MS,
         signal,
         onWrite: onHandOver,
+        ...(onLate !== undefined && { onLate: (late) => onLate(this.proof.saw(classifyResult(late))) }),
       });
       return this.proof.saw(classifyResult(result));
     } catch (error) {

@@ -65,3 +65,15 @@ export class LineSplitter {
     if (length > this.maxLength) throw new LineTooLong(this.maxLength);
   }
 }
+
+/** The JSON object of a line; undefined when it holds anything else. */
+export function parseObject(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -15,7 +15,8 @@
 import { type Clock, within } from "../../runtime/clock.ts";
 import type { Counters } from "../../runtime/counters.ts";
 import { Deadlines } from "./deadlines.ts";
-import { LineSplitter, LineTooLong } from "./lines.ts";
+import { LateResults } from "./late_results.ts";
+import { LineSplitter, LineTooLong, parseObject } from "./lines.ts";
 import { readRpcError, RpcUnanswered } from "./rpc_errors.ts";
 
 export interface RpcNotification {
@@ -33,6 +34,8 @@ export interface RequestOptions {
    * fails with what was thrown.
    */
   readonly onWrite?: () => void;
+  /** Called with the result if it comes after the deadline, while the connection lasts. Must not throw. A late error is none. */
+  readonly onLate?: (result: unknown) => void;
 }
 
 export interface RpcOptions {
@@ -67,6 +70,7 @@ interface Waiter {
 export class RpcClient {
   readonly #options: RpcOptions;
   readonly #waiters = new Map<number, Waiter>();
+  readonly #late = new LateResults();
   readonly #deadlines: Deadlines<Waiter>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -143,7 +147,10 @@ export class RpcClient {
           if ("error" in result) reject(result.error);
           else resolve(result.value);
         },
-        expire: () => waiter.settle({ error: new RpcUnanswered(method, "deadline", waiter.written) }),
+        expire: () => {
+          waiter.settle({ error: new RpcUnanswered(method, "deadline", waiter.written) });
+          if (waiter.written && options.onLate !== undefined) this.#late.await(id, options.onLate);
+        },
       };
       this.#waiters.set(id, waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -259,17 +266,18 @@ export class RpcClient {
   }
 
   #answer(message: Record<string, unknown>): void {
-    const { id } = message;
+    const { id, error } = message;
+    const failed = error !== undefined && error !== null;
     const waiter = typeof id === "number" ? this.#waiters.get(id) : undefined;
     if (waiter === undefined) {
       // Ids only grow, so an id that was given out and has no waiter is an answer that came too late.
       const late = typeof id === "number" && Number.isInteger(id) && id > 0 && id < this.#nextId;
       this.#options.counters.add("signal_rpc_stray_answers_total", 1, { kind: late ? "late" : "unknown" });
+      if (late) this.#late.came(id, failed ? undefined : { value: message.result });
       return;
     }
-    const { error } = message;
-    if (error === undefined || error === null) waiter.settle({ value: message.result });
-    else waiter.settle({ error: readRpcError(waiter.method, error) });
+    if (failed) waiter.settle({ error: readRpcError(waiter.method, error) });
+    else waiter.settle({ value: message.result });
   }
 
   #finish(end: RpcEnd): void {
@@ -278,20 +286,10 @@ export class RpcClient {
     this.#inputOpen = false;
     this.#deadlines.close();
     this.#unwritten = [];
+    this.#late.clear();
     for (const waiter of [...this.#waiters.values()]) {
       waiter.settle({ error: new RpcUnanswered(waiter.method, "disconnected", waiter.written) });
     }
     this.#end.resolve(end);
-  }
-}
-
-function parseObject(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -137,6 +137,29 @@ Deno.test("deadlines of different length fire each at its own time, with one tim
   assert.equal(clock.sleeping, 0);
 });
 
+Deno.test("a result that comes after the deadline is handed on, once; an error, or one after the end, is not", async () => {
+  const clock = new ManualClock();
+  const peer = new Peer();
+  const { rpc } = connect(peer, { clock });
+  const late: unknown[] = [];
+  const givenUp = Promise.all(["result", "error", "never"].map((name) =>
+    assert.rejects(
+      rpc.request(name, {}, { timeoutMs: 1_000, onLate: (result) => late.push(result) }),
+      (error: RpcUnanswered) => error.why === "deadline",
+    )
+  ));
+  await peer.requests.waitForCount(3);
+  await clock.advance(1_000);
+  await givenUp;
+  await peer.result(1, "late");
+  await peer.result(1, "again");
+  await peer.error(2, -1, "late");
+  await peer.end();
+  await rpc.ended;
+  assert.deepEqual(late, ["late"]);
+  await rpc.close();
+});
+
 Deno.test("aborting ends the wait: unwritten before the request left, written after", async () => {
   const peer = new Peer();
   const { rpc } = connect(peer);
