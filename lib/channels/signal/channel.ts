@@ -169,7 +169,7 @@ export class SignalChannel implements Channel {
         timeoutMs: this.#o.sendTimeoutMs ?? SEND_TIMEOUT_MS,
         signal,
         onWrite: onHandOver,
-        ...(onLate !== undefined && { onLate: (late) => onLate(this.proof.saw(classifyResult(late))) }),
+        onLate: (late) => onLate?.(this.proof.saw(classifyResult(late))),
       });
       return this.proof.saw(classifyResult(result));
     } catch (error) {
